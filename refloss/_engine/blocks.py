@@ -1,0 +1,64 @@
+"""What every CPU loop does to a block that lies in the cache: multiply, divide, add up in a fixed order."""
+
+from typing import Any
+
+import numpy as np
+
+from .scalar import portable
+
+BLOCK = 4096  # elements; the scratch of a block stays in a 32 KiB cache
+LANES = 128  # partial sums of a block; on CUDA, the threads of one
+
+
+@portable
+def multiply(values: Any, factors: Any) -> None:
+    for i in range(values.size):
+        values[i] = values[i] * factors[i]
+
+
+@portable
+def divide(values: Any, divisor: Any) -> None:
+    for i in range(values.size):
+        values[i] = values[i] / divisor
+
+
+@portable
+def finish(values: Any, weights: Any, upstream: Any, divisor: Any) -> None:
+    """values * weights * upstream / divisor, in place; arrays of size 0 stand for ones."""
+    if weights.size:
+        multiply(values, weights)
+    if upstream.size:
+        multiply(values, upstream)
+    if divisor != type(divisor)(1):
+        divide(values, divisor)
+
+
+@portable
+def fixed_sum(values: Any, lanes: Any) -> Any:
+    """The sum in two words: lane j adds elements j, j + LANES, ... with its rounding errors; then lanes fold in halves.
+
+    `lanes` is scratch of shape (2, LANES). The order does not depend on threads or processors, and the result is as good as
+    twice the precision (Knuth's two-sum; Ogita, Rump & Oishi 2005, algorithm 4.4).
+    """
+    hi, lo = lanes[0], lanes[1]
+    for j in range(LANES):
+        hi[j] = 0
+        lo[j] = 0
+    for start in range(0, values.size, LANES):
+        row = values[start : start + LANES]
+        for j in range(row.size):
+            a, b = hi[j], row[j]
+            s = a + b
+            z = s - a
+            lo[j] = lo[j] + ((a - (s - z)) + (b - z))
+            hi[j] = s
+    width = LANES // 2
+    while width > 0:
+        for j in range(width):
+            a, b = hi[j], hi[j + width]
+            s = a + b
+            z = s - a
+            lo[j] = lo[j] + (lo[j + width] + ((a - (s - z)) + (b - z)))
+            hi[j] = s
+        width //= 2
+    return hi[0], lo[0]

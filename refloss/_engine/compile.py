@@ -1,0 +1,80 @@
+"""Numba, loaded at the first kernel: it learns the scalar functions here, and compiles the loops.
+
+The disk cache is keyed by the source of the whole package (Numba alone would not see a change in another file), and does
+without the disk where nothing can be written.
+"""
+
+import functools
+import hashlib
+import pathlib
+from collections.abc import Callable
+from typing import Any
+
+from .fma import fma
+from .scalar import BY_DTYPE, PORTABLE
+
+
+@functools.cache
+def source_digest() -> str:
+    """Changes with any source file of the package; a loop that closes over it is never served from a stale cache."""
+    digest = hashlib.sha256()
+    for path in sorted(pathlib.Path(__file__).parents[1].rglob("*.py")):
+        digest.update(path.read_bytes())
+    return digest.hexdigest()
+
+
+@functools.cache
+def teach_cpu() -> None:
+    """Tell Numba's CPU target what the scalar functions mean."""
+    from numba import types
+    from numba.extending import intrinsic, overload
+
+    @intrinsic
+    def llvm_fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
+        return a(a, b, c), lambda context, builder, signature, arguments: builder.fma(*arguments)
+
+    options = {"error_model": "numpy", "forceinline": True}
+    overload(fma, jit_options=options)(lambda a, b, c: lambda a, b, c: llvm_fma(a, b, c))
+    _teach(functools.partial(overload, jit_options=options), types.float32)
+
+
+@functools.cache
+def teach_cuda() -> None:
+    """The same for the CUDA target."""
+    from numba import cuda
+    from numba.cuda import types
+    from numba.cuda.extending import overload
+
+    options = {"forceinline": True}
+    overload(fma, jit_options=options)(lambda a, b, c: lambda a, b, c: cuda.fma(a, b, c))
+    _teach(functools.partial(overload, jit_options=options), types.float32)
+
+
+def _teach(overload: Callable[..., Any], float32: Any) -> None:
+    for function in PORTABLE:
+        overload(function, strict=False)(_always(function))
+    for name, (for32, for64) in BY_DTYPE.items():
+        for function in (for32, for64):
+            overload(function, strict=False)(_always(function))
+        overload(name, strict=False)(_chosen(for32, for64, float32))
+
+
+def _always(function: Callable[..., Any]) -> Callable[..., Any]:
+    return lambda *arguments: function
+
+
+def _chosen(for32: Callable[..., Any], for64: Callable[..., Any], float32: Any) -> Callable[..., Any]:
+    return lambda x: for32 if x == float32 else for64
+
+
+def jit(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Numba's CPU compiler under the laws of the kernels: strict IEEE, no lock held, no check for division by zero."""
+    import numba
+
+    teach_cpu()
+    options = {"nogil": True, "error_model": "numpy", "fastmath": False}
+    try:
+        compiled = numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # nowhere to keep a cache: a read-only installation and home
+        compiled = numba.njit(**options)(function)
+    return compiled  # type: ignore[no-any-return]

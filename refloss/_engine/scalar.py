@@ -1,0 +1,175 @@
+"""The scalar functions of the kernels: one plain Python text for NumPy scalars, the CPU's vector units and CUDA.
+
+Every function here is branch-free (selects, no jumps), takes float32 or float64 and answers in the same type. A pair of
+answers is a *two-word* number: hi + lo, about 1.5 times the digits of the type, which is what keeps a product of five
+factors within 4 eps. `compile.py` registers the functions with Numba, which is not imported here: called as they stand,
+with NumPy scalars, they give the same bits.
+"""
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import numpy as np
+
+from . import polynomials
+from .fma import fma
+
+Scalar = Any  # a NumPy scalar here, a Numba number in a compiled kernel
+Pair = tuple[Any, Any]
+F = TypeVar("F", bound=Callable[..., Any])
+
+PORTABLE: list[Callable[..., Any]] = []  # compiled as they stand
+BY_DTYPE: dict[Callable[..., Any], tuple[Callable[..., Any], Callable[..., Any]]] = {}  # (float32's, float64's)
+
+
+def portable(function: F) -> F:
+    """Mark a function as one that kernels may call."""
+    PORTABLE.append(function)
+    return function
+
+
+def by_dtype(for32: Callable[..., Any], for64: Callable[..., Any]) -> Callable[..., Any]:
+    """One name for two functions; the type of the first argument chooses."""
+
+    def chosen(x: Scalar) -> Any:
+        return (for32 if type(x) is np.float32 else for64)(x)
+
+    BY_DTYPE[chosen] = (for32, for64)
+    return chosen
+
+
+exp_tail = by_dtype(polynomials.exp_tail32, polynomials.exp_tail64)
+log_tail = by_dtype(polynomials.log_tail32, polynomials.log_tail64)
+arctan_tail = by_dtype(polynomials.arctan_tail32, polynomials.arctan_tail64)
+
+# 1/ln 2; ln 2 in two words, the first short enough that n times it is exact; the number that rounds to an integer when it
+# is added; past `limit` exp(-x) is zero; below 2^deep a power of two is made in two steps, so that subnormals come out right.
+_32 = tuple(np.float32(v) for v in (1.4426950408889634, 0.693145751953125, 1.4286068203094172e-06, 12582912.0, 105.0, -100.0))
+_64 = tuple(np.float64(v) for v in (1.4426950408889634, 0.6931471803691238, 1.9082149292705877e-10, 6755399441055744.0, 746.0, -900.0))
+
+
+def _constants32(x: Scalar) -> Any:
+    return _32
+
+
+def _constants64(x: Scalar) -> Any:
+    return _64
+
+
+def _power_of_two32(k: Scalar) -> Scalar:
+    return np.int32((np.float32(k).view(np.int32) << np.int32(23)) + np.int32(0x3F800000)).view(np.float32)
+
+
+def _power_of_two64(k: Scalar) -> Scalar:
+    return np.int64((np.float64(k).view(np.int64) << np.int64(52)) + np.int64(0x3FF0000000000000)).view(np.float64)
+
+
+def _split32(x: Scalar) -> Any:
+    n = np.int32((np.float32(x).view(np.int32) - np.int32(0x3F400000)) >> np.int32(23))
+    m = np.int32(np.float32(x).view(np.int32) - (n << np.int32(23))).view(np.float32)
+    return m, np.int32(n + np.int32(0x4B400000)).view(np.float32)
+
+
+def _split64(x: Scalar) -> Any:
+    n = np.int64((np.float64(x).view(np.int64) - np.int64(0x3FE8000000000000)) >> np.int64(52))
+    m = np.int64(np.float64(x).view(np.int64) - (n << np.int64(52))).view(np.float64)
+    return m, np.int64(n + np.int64(0x4338000000000000)).view(np.float64)
+
+
+constants = by_dtype(_constants32, _constants64)
+power_of_two = by_dtype(_power_of_two32, _power_of_two64)  # 2^n, given n + magic, -126 <= n <= 127
+split = by_dtype(_split32, _split64)  # normal x = m 2^n with 3/4 <= m < 3/2, as (m, n + magic)
+
+
+@portable
+def exp_of_minus(a: Scalar, b: Scalar) -> Pair:
+    """exp(-(a + b)) for a >= 0 and b small against a (or against 1): about 0.06 eps as two words. NaN gives NaN."""
+    T = type(a)
+    log2e, ln2_hi, ln2_lo, magic, limit, deep = constants(a)
+    a = limit if a > limit else a
+    k = fma(-a, log2e, magic)
+    n = k - magic
+    exact = fma(-n, ln2_hi, -a)  # no rounding: both nearly cancel
+    rest = fma(-n, ln2_lo, -b)
+    r = exact + rest
+    hi = T(1) + r
+    lo = (r - (hi - T(1))) + fma(r * r, exp_tail(r), (exact - r) + rest)
+    top = hi + lo
+    bottom = lo - (top - hi)
+    step = -deep if n < deep else T(0)
+    scale = power_of_two(n + step + magic)
+    down = power_of_two(deep + magic) if n < deep else T(1)
+    return top * scale * down, bottom * scale * down
+
+
+@portable
+def log1p_near(f: Scalar, g: Scalar) -> Pair:
+    """log(1 + f + g) for -1/4 <= f <= 1/2 and g small against f: lo is at most 1.4 % of hi, the sum good to 0.02 eps."""
+    T = type(f)
+    b = T(2) + f
+    c = (f - (b - T(2))) + g
+    inverse = T(1) / b
+    s = f * inverse
+    rest = fma(-s, c, fma(-s, b, f) + g)
+    z = s * s
+    return s + s, fma(T(2), rest * inverse, s * z * log_tail(z))
+
+
+@portable
+def log1p_unit(e: Scalar, g: Scalar) -> Pair:
+    """log(1 + e + g) for 0 <= e <= 1."""
+    T = type(e)
+    _, ln2_hi, ln2_lo, _, _, _ = constants(e)
+    half = e >= T(0.5)  # 1 + e = 2 (1 + (e - 1) / 2), and e - 1 is exact
+    hi, lo = log1p_near(T(0.5) * (e - T(1)) if half else e, T(0.5) * g if half else g)
+    base, base_lo = (ln2_hi, ln2_lo) if half else (T(0), T(0))
+    top = base + hi
+    return top, ((hi - (top - base)) + base_lo) + lo
+
+
+@portable
+def log(x: Scalar, g: Scalar) -> Pair:
+    """log(x + g) for normal x > 0, below a quarter of the largest number, and g small against x."""
+    T = type(x)
+    _, ln2_hi, ln2_lo, magic, _, _ = constants(x)
+    m, k = split(x)
+    n = k - magic
+    hi, lo = log1p_near(m - T(1), g * power_of_two(magic - n))
+    base = n * ln2_hi
+    top = base + hi
+    return top, (hi - (top - base)) + fma(n, ln2_lo, lo)
+
+
+@portable
+def arctan_of_ratio(y: Scalar, x: Scalar) -> Scalar:
+    """arctan(y / x) for x >= 0, in [-pi/2, pi/2]; 0 where both are 0. About 1 eps."""
+    T = type(x)
+    u = abs(y)
+    low, high = (x, u) if u > x else (u, x)
+    far = low > T(0.41421356237309503) * high  # beyond tan(pi/8): arctan(t) = pi/4 + arctan((t - 1) / (t + 1))
+    top = low - high if far else low
+    bottom = low + high if far else high
+    t = top / (bottom if bottom > T(0) else T(1))
+    z = t * t
+    angle = fma(t * z, arctan_tail(z), t)
+    angle = (T(0.7853981633974483) + angle) if far else angle
+    angle = (T(1.5707963267948966) - angle) if u > x else angle
+    return -angle if y < T(0) else angle
+
+
+@portable
+def logistic(x: Scalar) -> Any:
+    """What every sigmoid loss is made of, from one exponential of a = |x|.
+
+    Gives a; e = exp(-a); r = 1 / (1 + e), the likelier class's probability; and log(1 + e): each but a in two words.
+    Neither tail is ever formed by subtraction (law 4).
+    """
+    T = type(x)
+    a = abs(x)
+    e, e_lo = exp_of_minus(a, T(0))
+    d = T(1) + e
+    d_lo = (e - (d - T(1))) + e_lo
+    r = T(1) / d
+    r_lo = -r * fma(d_lo, r, fma(d, r, T(-1)))
+    log_hi, log_lo = log1p_unit(e, e_lo)
+    return a, e, e_lo, r, r_lo, log_hi, log_lo

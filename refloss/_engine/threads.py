@@ -1,0 +1,41 @@
+"""Blocks of work over a small pool of threads (law 7): plain threads around kernels that hold no lock.
+
+The pool is made at first use in each process, so a fork (a DataLoader's worker) starts with none and makes its own.
+`REFLOSS_NUM_THREADS` sets its size; the results do not depend on it.
+"""
+
+import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+
+SERIAL_BELOW = 100_000  # elements; waking a second thread costs about 55 us
+_pools: dict[int, ThreadPoolExecutor] = {}
+
+
+def thread_count() -> int:
+    """How many threads a large call uses: REFLOSS_NUM_THREADS, or the processors this process may run on."""
+    wanted = os.environ.get("REFLOSS_NUM_THREADS", "")
+    if wanted.isdigit() and int(wanted) > 0:
+        return int(wanted)
+    try:
+        return len(os.sched_getaffinity(0))
+    except AttributeError:  # macOS, Windows
+        return os.cpu_count() or 1
+
+
+def over_blocks(run: Callable[[int, int], None], blocks: int, elements: int) -> None:
+    """Call run(first, last) so that every block in range(blocks) is covered once, by up to thread_count() threads."""
+    threads = 1 if elements < SERIAL_BELOW else min(thread_count(), blocks)
+    if threads <= 1:
+        run(0, blocks)
+        return
+    pool = _pools.get(os.getpid())
+    if pool is None:
+        pool = _pools.setdefault(os.getpid(), ThreadPoolExecutor(max(threads, 16), thread_name_prefix="refloss"))
+    cuts = [blocks * k // threads for k in range(threads + 1)]
+    jobs = [pool.submit(run, cuts[k], cuts[k + 1]) for k in range(1, threads)]
+    try:
+        run(cuts[0], cuts[1])
+    finally:
+        for job in jobs:
+            job.result()
