@@ -7,18 +7,19 @@ import numpy as np
 
 from ..errors import bad_value
 from . import check
-from .cpu import blocks_of, loop
+from .cpu import PARAMS, blocks_of, drive, hot
 from .record import Array, Loss, Setting
 from .threads import over_blocks
 
 
-def two_words(numbers: tuple[float, ...], dtype: Any) -> tuple[Any, ...]:
-    """Each number as the nearest of `dtype` and the rest, so that gamma = 0.3 means 0.3 in float32 too."""
+def two_words(setting: Setting, dtype: Any) -> tuple[Any, ...]:
+    """Each number as the nearest of `dtype` and the rest, so that gamma = 0.3 means 0.3 in float32 too; last, the box format."""
     words: list[Any] = []
-    for number in numbers:
+    for number in setting.numbers:
         high = dtype(number)
         words += [high, dtype(number - float(high)) if math.isfinite(number) else dtype(0)]
-    return tuple(words)
+    words += [dtype(0)] * (PARAMS - len(words))
+    return (*words[:-1], dtype(1)) if setting.centred else tuple(words)
 
 
 def run(
@@ -29,11 +30,11 @@ def run(
     T = x.dtype.type
     blocks = blocks_of(loss.kind, x)
     sums, flags = np.zeros((blocks if total else 0, 2), T), np.zeros(blocks, np.uint8)
-    compiled = loop(loss.kind, loss.kernel, setting.mode, loss.targets == "unit")
-    params = two_words(setting.numbers, T) or (T(0),)
+    driver, kernel = drive(loss.kind, loss.targets == "unit"), hot(loss.kind, loss.kernel, setting.mode, T)
+    params = two_words(setting, T)
 
     def part(first: int, last: int) -> None:
-        compiled(x, t, params, weights, upstream, T(divisor), value, grad, sums, flags, first, last)
+        driver(kernel.address, x, t, params, weights, upstream, T(divisor), value, grad, sums, flags, first, last)
 
     over_blocks(part, blocks, x.size)
     if flags.any():
@@ -52,7 +53,7 @@ def _blame(loss: Loss[Any], setting: Setting, x: Array, t: Array) -> None:
     """Name the first element that is outside its domain."""
     if loss.kind == "pairs":
         for argument, boxes in zip(loss.arrays, (x, t), strict=True):
-            cxcywh = setting.mode & 1
+            cxcywh = setting.centred
             wrong = (boxes[:, 2:] < 0) if cxcywh else (boxes[:, 2:] < boxes[:, :2])
             if wrong.any():
                 row = int(np.argmax(wrong.any(axis=1)))

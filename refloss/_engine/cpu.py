@@ -1,102 +1,47 @@
-"""The CPU loops, one for each kind of loss. A kernel is compiled into each once for each mode and type.
+"""The CPU loops, one module for each kind of loss, in two parts.
 
-All take flat, contiguous arrays of one type T, and arrays of size 0 for what is absent or not wanted:
-weights, upstream (factors of the gradient), value, grad (outputs), sums (two words for each block).
-They work on blocks first <= b < last, so that threads can share them, and set flags[b] where a target left its domain.
+`hot` holds the kernel: a C function over one block, compiled for each kernel, mode and type. `drive` goes over blocks, and is
+compiled once for each type. All arrays are flat, contiguous and of one type T (labels: int64); an array of size 0 stands for
+what is absent (weights, upstream: factors of the gradient) or not wanted (value, grad, sums: two words for each block).
+Blocks first <= b < last are done, so that threads can share them; flags[b] is set where a target left its domain.
 Inner loops run over slices from 0: only then does LLVM see unit stride and vectorise (law 1).
 """
 
 import functools
 from collections.abc import Callable
+from types import ModuleType
 from typing import Any
 
 import numpy as np
 
-from .blocks import BLOCK, LANES, finish, fixed_sum
-from .check import IGNORE
-from .compile import jit, source_digest
-from .cpu_pairs import PAIRS, box_pairs
-from .cpu_rows import rows_in_block, softmax_rows
+from . import cpu_elementwise, cpu_labels, cpu_pairs, cpu_rows
+from .compile import jit, pointer, source_digest
+
+KINDS: dict[str, ModuleType] = {"elementwise": cpu_elementwise, "labels": cpu_labels, "rows": cpu_rows, "pairs": cpu_pairs}
+PARAMS = 8  # kernels take this many numbers, unused ones 0, so that one `drive` serves all
 
 
 @functools.cache
-def loop(kind: str, kernel: Callable[..., Any], mode: int, unit: bool) -> Callable[..., Any]:
-    """The compiled loop for a kernel; `unit` asks it to check that targets lie in [0, 1]."""
-    return jit(LOOPS[kind](kernel, mode, unit, source_digest()))
+def drive(kind: str, unit: bool) -> Callable[..., Any]:
+    """The outer loop; `unit` asks it to check that targets lie in [0, 1]."""
+    driver: Callable[..., Any] = KINDS[kind].drive(unit, source_digest())
+    return jit(driver)
 
 
-def _elementwise(kernel: Callable[..., Any], mode: int, unit: bool, stamp: str) -> Callable[..., Any]:
-    def run(x, t, params, weights, upstream, divisor, value, grad, sums, flags, first, last):  # type: ignore[no-untyped-def]
-        stamp  # noqa: B018  a closure variable: see source_digest
-        scratch, lanes = np.empty((2, BLOCK), x.dtype), np.empty((2, LANES), x.dtype)
-        one = type(divisor)(1)
-        for b in range(first, last):
-            lo, hi = b * BLOCK, min(x.size, (b + 1) * BLOCK)
-            xs, ts = x[lo:hi], t[lo:hi]
-            vs = value[lo:hi] if value.size else scratch[0, : hi - lo]
-            gs = grad[lo:hi] if grad.size else scratch[1, : hi - lo]
-            for i in range(xs.size):
-                vs[i], gs[i] = kernel(mode, xs[i], ts[i], params)
-            if unit:
-                outside = 0
-                for i in range(ts.size):
-                    outside |= not (ts[i] >= 0 and ts[i] <= 1)
-                flags[b] = outside
-            ws = weights[lo:hi] if weights.size else weights
-            us = upstream[lo:hi] if upstream.size else upstream
-            if value.size or sums.size:
-                finish(vs, ws, weights[:0], divisor if value.size else one)
-            if grad.size:
-                finish(gs, ws, us, divisor)
-            if sums.size:
-                sums[b, 0], sums[b, 1] = fixed_sum(vs, lanes)
+@functools.cache
+def hot(kind: str, kernel: Callable[..., Any], mode: int, dtype: Any) -> Any:
+    """The inner loop around a kernel, as a C function."""
+    from numba import types
 
-    return run
-
-
-def _labels(kernel: Callable[..., Any], mode: int, unit: bool, stamp: str) -> Callable[..., Any]:
-    """Every logit as a negative, in bulk; then the few that a label makes positive. No one-hot array."""
-
-    def run(x, labels, params, weights, upstream, divisor, value, grad, sums, flags, first, last):  # type: ignore[no-untyped-def]
-        stamp  # noqa: B018
-        n, classes = x.shape
-        rows = max(1, BLOCK // classes)
-        flat, flat_grad = x.reshape(-1), grad.reshape(-1)
-        scratch, lanes = np.empty((2, rows * classes), x.dtype), np.empty((2, LANES), x.dtype)
-        zero, one = type(divisor)(0), type(divisor)(1)
-        for b in range(first, last):
-            lo, hi = b * rows * classes, min(n, (b + 1) * rows) * classes
-            xs, cs = flat[lo:hi], labels[b * rows : (b + 1) * rows]
-            vs = value[lo:hi] if value.size else scratch[0, : hi - lo]
-            gs = flat_grad[lo:hi] if grad.size else scratch[1, : hi - lo]
-            for i in range(xs.size):
-                vs[i], gs[i] = kernel(mode, xs[i], zero, params)
-            for r in range(cs.size):
-                c = cs[r]
-                if c >= 0 and c < classes:
-                    i = r * classes + c
-                    vs[i], gs[i] = kernel(mode, xs[i], one, params)
-                elif c == IGNORE:
-                    vs[r * classes : (r + 1) * classes] = zero
-                    gs[r * classes : (r + 1) * classes] = zero
-            ws = weights[lo:hi] if weights.size else weights
-            us = upstream[lo:hi] if upstream.size else upstream
-            if value.size or sums.size:
-                finish(vs, ws, weights[:0], divisor if value.size else one)
-            if grad.size:
-                finish(gs, ws, us, divisor)
-            if sums.size:
-                sums[b, 0], sums[b, 1] = fixed_sum(vs, lanes)
-
-    return run
+    scalar = types.float32 if dtype is np.float32 else types.float64
+    line, params = types.Array(scalar, 1, "C"), types.UniTuple(scalar, PARAMS)
+    module = KINDS[kind]
+    return pointer(module.hot(kernel, mode, source_digest()), module.signature(types, scalar, line, params))
 
 
 def blocks_of(kind: str, x: Any) -> int:
     """How many blocks the loop of this kind cuts x into."""
+    module = KINDS[kind]
     if kind == "elementwise":
-        return -(-x.size // BLOCK)
-    per_block = {"labels": max(1, BLOCK // x.shape[1]), "rows": rows_in_block(x.shape[1]), "pairs": PAIRS}[kind]
-    return -(-x.shape[0] // per_block)
-
-
-LOOPS = {"elementwise": _elementwise, "labels": _labels, "rows": softmax_rows, "pairs": box_pairs}
+        return -(-x.size // module.BLOCK)
+    return -(-x.shape[0] // module.rows_in_block(x.shape[1]))

@@ -1,4 +1,7 @@
-"""The CPU loop of box losses: pairs of boxes, turned from rows of four into columns so that the vector units see unit stride."""
+"""The CPU loop of box losses: pairs of boxes, turned from rows of four into columns so that the vector units see unit stride.
+
+Boxes come as corners or as centre and size (`centred`); kernels see corners *and* sizes, and answer the derivatives by both.
+"""
 
 from collections.abc import Callable
 from typing import Any
@@ -6,72 +9,102 @@ from typing import Any
 import numpy as np
 
 from .blocks import LANES, finish, fixed_sum
+from .compile import call_at
 from .scalar import portable
 
-PAIRS = 512  # 13 columns of 512 float32 stay in a 32 KiB cache
+PAIRS = 256  # 19 columns of 256 float32 stay in a 32 KiB cache
 
 
 @portable
-def turn(boxes: Any, columns: Any) -> Any:
-    """Rows (n, 4) into columns."""
+def rows_in_block(four: Any) -> Any:
+    return PAIRS
+
+
+@portable
+def turn(boxes: Any, columns: Any, centred: Any) -> Any:
+    """Rows (n, 4) into columns x1, y1, x2, y2, w, h; answers 1 if a box is reversed."""
+    T = type(boxes[0, 0])
+    n = boxes.shape[0]
     for j in range(4):
         column = columns[j]
-        for i in range(boxes.shape[0]):
+        for i in range(n):
             column[i] = boxes[i, j]
-
-
-@portable
-def reversed_corners(columns: Any, n: int) -> Any:
     wrong = 0
-    x1, y1, x2, y2 = columns[0, :n], columns[1, :n], columns[2, :n], columns[3, :n]
-    for i in range(n):
-        wrong |= (x2[i] < x1[i]) | (y2[i] < y1[i])
+    for j in range(2):
+        low, high, size = columns[j, :n], columns[2 + j, :n], columns[4 + j, :n]
+        if centred:
+            for i in range(n):
+                centre, size[i] = low[i], high[i]
+                half = T(0.5) * size[i]
+                low[i], high[i] = centre - half, centre + half
+        else:
+            for i in range(n):
+                size[i] = high[i] - low[i]
+        for i in range(n):
+            wrong |= size[i] < T(0)
     return wrong
 
 
 @portable
-def negative_sizes(columns: Any, n: int) -> Any:
-    wrong = 0
-    w, h = columns[2, :n], columns[3, :n]
-    for i in range(n):
-        wrong |= (w[i] < 0) | (h[i] < 0)
-    return wrong
+def turn_back(columns: Any, grad: Any, centred: Any) -> None:
+    """Derivatives by low, high and size of both axes (columns 13 to 18) into rows of derivatives by the box's four numbers."""
+    T = type(grad[0, 0])
+    for j in range(2):
+        low, high, size = columns[13 + 2 * j], columns[14 + 2 * j], columns[17 + j]
+        if centred:
+            for i in range(grad.shape[0]):
+                grad[i, j] = low[i] + high[i]
+                grad[i, 2 + j] = T(0.5) * (high[i] - low[i]) + size[i]
+        else:
+            for i in range(grad.shape[0]):
+                grad[i, j] = low[i] - size[i]
+                grad[i, 2 + j] = high[i] + size[i]
 
 
-def box_pairs(kernel: Callable[..., Any], mode: int, unit: bool, stamp: str) -> Callable[..., Any]:
-    """kernel(mode, x1, y1, x2, y2, their targets', params) -> value and four derivatives. Bit 0 of mode: boxes are cxcywh."""
+def signature(types: Any, scalar: Any, line: Any, params: Any) -> Any:
+    return types.void(types.Array(scalar, 2, "C"), params, line, types.int64)
 
-    def run(x, t, params, weights, upstream, divisor, value, grad, sums, flags, first, last):  # type: ignore[no-untyped-def]
+
+def hot(kernel: Callable[..., Any], mode: int, stamp: str) -> Callable[..., Any]:
+    """kernel(mode, x1, y1, x2, y2, w, h, the same of the target, params) -> value, d/dx1, d/dx2, d/dy1, d/dy2, d/dw, d/dh."""
+
+    def block(columns, params, value, n):  # type: ignore[no-untyped-def]
+        stamp  # noqa: B018
+        a0, a1, a2, a3, a4, a5 = columns[0, :n], columns[1, :n], columns[2, :n], columns[3, :n], columns[4, :n], columns[5, :n]
+        b0, b1, b2, b3, b4, b5 = columns[6, :n], columns[7, :n], columns[8, :n], columns[9, :n], columns[10, :n], columns[11, :n]
+        g0, g1, g2, g3 = columns[13, :n], columns[14, :n], columns[15, :n], columns[16, :n]
+        g4, g5 = columns[17, :n], columns[18, :n]
+        for i in range(value.size):
+            value[i], g0[i], g1[i], g2[i], g3[i], g4[i], g5[i] = kernel(
+                mode, a0[i], a1[i], a2[i], a3[i], a4[i], a5[i], b0[i], b1[i], b2[i], b3[i], b4[i], b5[i], params
+            )
+
+    return block
+
+
+def drive(unit: bool, stamp: str) -> Callable[..., Any]:
+    def blocks(kernel, x, t, params, weights, upstream, divisor, value, grad, sums, flags, first, last):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
         n = x.shape[0]
-        columns, lanes = np.empty((13, PAIRS), x.dtype), np.empty((2, LANES), x.dtype)
+        columns, lanes = np.empty((19, PAIRS), x.dtype), np.empty((2, LANES), x.dtype)
         one = type(divisor)(1)
+        centred = params[7] != type(divisor)(0)
         for b in range(first, last):
             lo, hi = b * PAIRS, min(n, (b + 1) * PAIRS)
             count = hi - lo
-            turn(x[lo:hi], columns[0:4])
-            turn(t[lo:hi], columns[4:8])
-            if mode & 1:
-                flags[b] = negative_sizes(columns[0:4], count) | negative_sizes(columns[4:8], count)
-            else:
-                flags[b] = reversed_corners(columns[0:4], count) | reversed_corners(columns[4:8], count)
-            a0, a1, a2, a3 = columns[0, :count], columns[1, :count], columns[2, :count], columns[3, :count]
-            b0, b1, b2, b3 = columns[4, :count], columns[5, :count], columns[6, :count], columns[7, :count]
-            g0, g1, g2, g3 = columns[8, :count], columns[9, :count], columns[10, :count], columns[11, :count]
+            flags[b] = turn(x[lo:hi], columns[0:6], centred) | turn(t[lo:hi], columns[6:12], centred)
             vs = value[lo:hi] if value.size else columns[12, :count]
-            for i in range(count):
-                vs[i], g0[i], g1[i], g2[i], g3[i] = kernel(mode, a0[i], a1[i], a2[i], a3[i], b0[i], b1[i], b2[i], b3[i], params)
+            call_at(kernel, (columns, params, vs, count))
             ws = weights[lo:hi] if weights.size else weights
             if value.size or sums.size:
                 finish(vs, ws, weights[:0], divisor if value.size else one)
-            if sums.size:
-                sums[b, 0], sums[b, 1] = fixed_sum(vs, lanes)
             if grad.size:
                 us = upstream[lo:hi] if upstream.size else upstream
-                for j in range(4):
-                    finish(columns[8 + j, :count], ws, us, divisor)
-                    column, out = columns[8 + j], grad[lo:hi]
-                    for i in range(count):
-                        out[i, j] = column[i]
+                if ws.size or us.size or divisor != one:
+                    for j in range(13, 19):
+                        finish(columns[j, :count], ws, us, divisor)
+                turn_back(columns, grad[lo:hi], centred)
+            if sums.size:
+                sums[b, 0], sums[b, 1] = fixed_sum(vs, lanes)
 
-    return run
+    return blocks

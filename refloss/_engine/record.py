@@ -9,6 +9,7 @@ import numpy as np
 
 P = ParamSpec("P")
 Array = np.ndarray[Any, Any]
+Reduction = Literal["none", "mean", "sum"]
 Kind = Literal["elementwise", "labels", "rows", "pairs"]
 Targets = Literal["real", "unit", "labels", "boxes"]
 REGISTRY: dict[str, "Loss[Any]"] = {}
@@ -19,7 +20,8 @@ class Setting(NamedTuple):
     """A loss's parameters as its kernel takes them: a compile-time choice, and numbers (passed in two words each)."""
 
     mode: int
-    numbers: tuple[float, ...] = ()
+    numbers: tuple[float, ...] = ()  # up to four, or three for pairs
+    centred: bool = False  # of pairs: boxes are (cx, cy, w, h)
 
 
 class Loss(Generic[P]):

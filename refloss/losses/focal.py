@@ -1,17 +1,14 @@
 """Sigmoid focal loss (Lin et al. 2017, "Focal Loss for Dense Object Detection"), with dense targets or integer labels."""
 
-import math
-from typing import Any, Literal
+from typing import Any
 
 from numpy.typing import ArrayLike
 
 from .._engine import check
 from .._engine.bernoulli import balance, complement, minus_log, power, power_mode
 from .._engine.fma import fma
-from .._engine.record import Setting, loss
+from .._engine.record import Reduction, Setting, loss
 from .._engine.scalar import logistic, portable
-
-Reduction = Literal["none", "mean", "sum"]
 
 
 def formula(xp: Any, logits: Any, targets: Any, *, alpha: float | None, gamma: float) -> Any:
@@ -35,7 +32,7 @@ def kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
     d/da = alpha_t (1 - p_t)^gamma r [gamma (v - u) CE e / k + v - e u], where e / k is 1 if v = 0 (a hard, right answer):
     no power gamma - 1 is ever formed, so gamma in (0, 1) is finite.
     """
-    positive, _, negative, _, gamma, gamma_lo = params
+    positive, negative, gamma, gamma_lo = params[0], params[2], params[4], params[5]
     T = type(x)
     a, e, e_lo, r, r_lo, log_hi, log_lo = logistic(x)
     c, c_lo = complement(t)
@@ -64,12 +61,13 @@ SETTINGS = tuple(
 )  # fmt: skip
 
 
+def real_gamma(function: str, gamma: float) -> float:
+    return check.number(function, "gamma", gamma, 0.0, 1e4, "0 is cross entropy, the paper's best is 2")
+
+
 def _settle(function: str, alpha: float | None, gamma: float) -> Setting:
-    positive, negative = balance(function, alpha)
-    real = check.number(function, "gamma", gamma, 0.0, math.inf, "gamma = 0 is cross entropy, the paper's best is 2")
-    if math.isinf(real):
-        check.number(function, "gamma", real, 0.0, 1e4, "the paper's best is 2")
-    return Setting(power_mode(real), (positive, negative, real))
+    real = real_gamma(function, gamma)
+    return Setting(power_mode(real), (*balance(function, alpha), real))
 
 
 @loss(kind="elementwise", targets="unit", formula=formula, kernel=kernel, settings=SETTINGS)

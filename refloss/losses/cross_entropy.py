@@ -1,0 +1,53 @@
+"""Binary cross entropy from logits, plain or balanced, with hard or soft targets."""
+
+from typing import Any
+
+from numpy.typing import ArrayLike
+
+from .._engine import check
+from .._engine.bernoulli import balance, complement
+from .._engine.fma import fma
+from .._engine.record import Reduction, Setting, loss
+from .._engine.scalar import logistic, portable
+
+
+def formula(xp: Any, logits: Any, targets: Any, *, alpha: float | None, label_smoothing: float) -> Any:
+    positive, negative = (1, 1) if alpha is None else (alpha, 1 - alpha)
+    smooth = targets * (1 - label_smoothing) + label_smoothing / 2
+    alpha_t = targets * positive + (1 - targets) * negative  # of the targets as given, not of the smoothed ones
+    return alpha_t * (smooth * xp.softplus(-logits) + (1 - smooth) * xp.softplus(logits))
+
+
+@portable
+def kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
+    """With a = |x|, u the smoothed weight of the likelier class and v of the other: CE = a v + log(1 + exp(-a)), and
+    dCE/da = r (v - exp(-a) u), r = 1 / (1 + exp(-a)). u and v are each formed without subtraction from the other."""
+    positive, negative, keep, share = params[0], params[2], params[4], params[6]
+    T = type(x)
+    a, e, _, r, _, log_hi, log_lo = logistic(x)
+    c, _ = complement(t)
+    likely = x >= T(0)
+    u, v = (t, c) if likely else (c, t)
+    u, v = fma(u, keep, share), fma(v, keep, share)
+    weight = fma(t, positive, c * negative)
+    gradient = weight * (r * fma(-e, u, v))
+    return weight * fma(T(0) if v == T(0) else a, v, log_hi + log_lo), gradient if likely else -gradient
+
+
+SETTINGS = tuple(
+    {"alpha": alpha, "label_smoothing": smoothing}
+    for alpha, smoothing in (
+        (None, 0.0), (0.25, 0.0), (0.0, 0.0), (1.0, 0.0), (0.75, 0.0), (None, 0.1), (None, 1.0), (0.25, 0.5), (0.25, 0.01),
+    )
+)  # fmt: skip
+
+
+@loss(kind="elementwise", targets="unit", formula=formula, kernel=kernel, settings=SETTINGS)
+def binary_cross_entropy(
+    logits: ArrayLike, targets: ArrayLike, *, alpha: float | None = None, label_smoothing: float = 0.0,
+    weights: ArrayLike | None = None, reduction: Reduction = "none", normalizer: float | None = None,
+) -> Setting:  # fmt: skip
+    """Doc."""
+    positive, negative = balance("binary_cross_entropy", alpha)
+    smoothing = check.number("binary_cross_entropy", "label_smoothing", label_smoothing, 0.0, 1.0, "0.1 turns 1 into 0.95, 0 into 0.05")
+    return Setting(0, (positive, negative, 1.0 - smoothing, smoothing / 2))

@@ -1,0 +1,217 @@
+"""The IoU family: losses of aligned pairs of boxes. IoU, GIoU, DIoU and CIoU."""
+
+import math
+from typing import Any, Literal
+
+from numpy.typing import ArrayLike
+
+from .._engine import check
+from .._engine.fma import fma
+from .._engine.overlap import axis, center_distance, iou_parts, over
+from .._engine.record import Reduction, Setting, loss
+from .._engine.scalar import arctan_of_ratio, log, portable
+from ..errors import bad_type
+
+BoxFormat = Literal["xyxy", "cxcywh"]
+FORMATS = ("xyxy", "cxcywh")
+KINDS = ("linear", "log", "squared")
+LOG_FLOOR = 1e-6  # -ln(IoU) of boxes that (nearly) do not meet is held at 13.8155, with gradient 0, instead of infinity
+
+
+def ratio(xp: Any, a: Any, b: Any) -> Any:
+    """a / b, and 0 where b is 0."""
+    positive = b > 0
+    return xp.where(positive, a / xp.where(positive, b, 1), 0)
+
+
+class Geometry:
+    """What the formulas need of a pair: sizes, intersection, union, hull (the smallest box around both)."""
+
+    def __init__(self, xp: Any, boxes: Any, target_boxes: Any, box_format: str) -> None:
+        one, two = self._corners(boxes, box_format), self._corners(target_boxes, box_format)
+        (self.w, self.h), (self.tw, self.th) = self._sizes(boxes, box_format), self._sizes(target_boxes, box_format)
+        low = [xp.maximum(one[j], two[j]) for j in (0, 1)]
+        high = [xp.minimum(one[j], two[j]) for j in (2, 3)]
+        self.intersection = xp.maximum(high[0] - low[0], 0) * xp.maximum(high[1] - low[1], 0)
+        self.union = self.w * self.h + self.tw * self.th - self.intersection
+        self.hull_w = xp.maximum(one[2], two[2]) - xp.minimum(one[0], two[0])
+        self.hull_h = xp.maximum(one[3], two[3]) - xp.minimum(one[1], two[1])
+        self.dx = ((one[0] - two[0]) + (one[2] - two[2])) / 2  # between the centres
+        self.dy = ((one[1] - two[1]) + (one[3] - two[3])) / 2
+
+    @staticmethod
+    def _corners(boxes: Any, box_format: str) -> tuple[Any, ...]:
+        a, b, c, d = (boxes[..., j] for j in range(4))
+        return (a, b, c, d) if box_format == "xyxy" else (a - c / 2, b - d / 2, a + c / 2, b + d / 2)
+
+    @staticmethod
+    def _sizes(boxes: Any, box_format: str) -> tuple[Any, Any]:
+        a, b, c, d = (boxes[..., j] for j in range(4))
+        return (c - a, d - b) if box_format == "xyxy" else (c, d)
+
+
+def iou_formula(xp: Any, boxes: Any, target_boxes: Any, *, kind: str, box_format: str, eps: float) -> Any:
+    g = Geometry(xp, boxes, target_boxes, box_format)
+    iou = ratio(xp, g.intersection, g.union + eps)
+    if kind == "log":
+        return -xp.log(xp.maximum(iou, LOG_FLOOR))
+    return 1 - iou * iou if kind == "squared" else 1 - iou
+
+
+def giou_formula(xp: Any, boxes: Any, target_boxes: Any, *, box_format: str, eps: float) -> Any:
+    g = Geometry(xp, boxes, target_boxes, box_format)
+    hull = g.hull_w * g.hull_h
+    return 1 - ratio(xp, g.intersection, g.union + eps) + ratio(xp, hull - g.union, hull + eps)
+
+
+def diou_formula(xp: Any, boxes: Any, target_boxes: Any, *, box_format: str, eps: float) -> Any:
+    g = Geometry(xp, boxes, target_boxes, box_format)
+    penalty = ratio(xp, g.dx * g.dx + g.dy * g.dy, g.hull_w * g.hull_w + g.hull_h * g.hull_h + eps)
+    return 1 - ratio(xp, g.intersection, g.union + eps) + penalty
+
+
+def ciou_formula(xp: Any, boxes: Any, target_boxes: Any, *, box_format: str, eps: float, differentiate_alpha: bool) -> Any:
+    g = Geometry(xp, boxes, target_boxes, box_format)
+    # arctan(tw / th) - arctan(w / h) as one angle, which has a limit where a size is 0; 0 where a box is a point.
+    across, along = g.tw * g.h - g.w * g.th, g.w * g.tw + g.h * g.th
+    angle = xp.arctan2(across, along + xp.where((across == 0) & (along == 0), 1, 0))
+    v = (4 / math.pi**2) * angle * angle
+    iou = ratio(xp, g.intersection, g.union + eps)
+    alpha = ratio(xp, v, (1 - iou) + v + eps)
+    alpha = alpha if differentiate_alpha else xp.stop_gradient(alpha)
+    return diou_formula(xp, boxes, target_boxes, box_format=box_format, eps=eps) + alpha * v
+
+
+@portable
+def iou_kernel(
+    mode: Any, x1: Any, y1: Any, x2: Any, y2: Any, w: Any, h: Any, u1: Any, v1: Any, u2: Any, v2: Any, tw: Any, th: Any, params: Any
+) -> Any:
+    """dL = slope dIoU; dIoU = d intersection (1 + IoU) / U - IoU / U d area. Mode: the kind."""
+    T = type(w)
+    x, y = axis(x1, x2, u1, u2), axis(y1, y2, v1, v2)
+    iou, _, _, meet, grow = iou_parts(w, h, tw, th, x, y, params[0])
+    if mode == 0:
+        value, slope = T(1) - iou, T(-1)
+    elif mode == 1:
+        far = iou < T(LOG_FLOOR)
+        hi, lo = log(T(LOG_FLOOR) if far else iou, T(0))
+        value, slope = -(hi + lo), T(0) if far else T(-1) / iou
+    else:
+        value, slope = fma(-iou, iou, T(1)), T(-2) * iou
+    meet, grow = slope * meet, slope * grow
+    return value, x[1] * y[0] * meet, x[2] * y[0] * meet, y[1] * x[0] * meet, y[2] * x[0] * meet, h * grow, w * grow
+
+
+@portable
+def giou_kernel(
+    mode: Any, x1: Any, y1: Any, x2: Any, y2: Any, w: Any, h: Any, u1: Any, v1: Any, u2: Any, v2: Any, tw: Any, th: Any, params: Any
+) -> Any:
+    """d[(C - U) / C] = (dC (1 - (C - U) / C) - dU) / C, and dU = d area - d intersection."""
+    T = type(w)
+    x, y = axis(x1, x2, u1, u2), axis(y1, y2, v1, v2)
+    iou, union, _, meet, grow = iou_parts(w, h, tw, th, x, y, params[0])
+    hull = fma(x[3], y[3], params[0])
+    empty, inverse = over(fma(x[3], y[3], -union), hull), over(T(1), hull)
+    full = (T(1) - empty) * inverse
+    meet, grow = inverse - meet, -inverse - grow
+    return (
+        (T(1) - iou) + empty,
+        fma(x[1] * y[0], meet, x[4] * y[3] * full), fma(x[2] * y[0], meet, x[5] * y[3] * full),
+        fma(y[1] * x[0], meet, y[4] * x[3] * full), fma(y[2] * x[0], meet, y[5] * x[3] * full),
+        h * grow, w * grow,
+    )  # fmt: skip
+
+
+@portable
+def ciou_kernel(
+    mode: Any, x1: Any, y1: Any, x2: Any, y2: Any, w: Any, h: Any, u1: Any, v1: Any, u2: Any, v2: Any, tw: Any, th: Any, params: Any
+) -> Any:
+    """Mode 0 is DIoU: d(rho^2 / c^2) = (d rho^2 - rho^2 / c^2 dc^2) / c^2.
+
+    Mode 1 adds alpha v: dv = 8 / pi^2 angle d angle, d angle / dw = -h / (w^2 + h^2), d angle / dh = w / (w^2 + h^2).
+    Mode 2 differentiates alpha too: d(alpha v) = alpha (2 - alpha) dv + alpha^2 dIoU.
+    """
+    T = type(w)
+    x, y = axis(x1, x2, u1, u2), axis(y1, y2, v1, v2)
+    dx, dy = center_distance(x1, x2, u1, u2), center_distance(y1, y2, v1, v2)
+    iou, _, _, meet, grow = iou_parts(w, h, tw, th, x, y, params[0])
+    inverse = over(T(1), fma(x[3], x[3], fma(y[3], y[3], params[0])))
+    penalty = fma(dx, dx, dy * dy) * inverse
+    value = (T(1) - iou) + penalty
+    slope, turn_w, turn_h = T(-1), T(0), T(0)
+    if mode >= 1:
+        product = w * th  # tw h - w th as if it had one rounding (Kahan)
+        across = fma(tw, h, -product) + fma(-w, th, product)
+        angle = arctan_of_ratio(across, fma(w, tw, h * th))
+        v = T(4 / math.pi**2) * angle * angle
+        alpha = over(v, ((T(1) - iou) + v) + params[0])
+        value = fma(alpha, v, value)
+        if mode == 2:
+            slope = fma(alpha, alpha, T(-1))
+            alpha = alpha * (T(2) - alpha)
+        pull = over(alpha * (T(8 / math.pi**2) * angle), fma(w, w, h * h))
+        turn_w, turn_h = -h * pull, w * pull
+    meet, grow, far = slope * meet, slope * grow, T(-2) * penalty
+    return (
+        value,
+        fma(x[1] * y[0], meet, fma(far * x[3], x[4], dx) * inverse), fma(x[2] * y[0], meet, fma(far * x[3], x[5], dx) * inverse),
+        fma(y[1] * x[0], meet, fma(far * y[3], y[4], dy) * inverse), fma(y[2] * x[0], meet, fma(far * y[3], y[5], dy) * inverse),
+        fma(h, grow, turn_w), fma(w, grow, turn_h),
+    )  # fmt: skip
+
+
+def _setting(function: str, box_format: str, eps: float, mode: int = 0) -> Setting:
+    centred = check.choice(function, "box_format", box_format, FORMATS) == 1
+    return Setting(mode, (check.number(function, "eps", eps, 0.0, 1.0, "0 is the paper's formula, 1e-7 is torchvision's"),), centred)
+
+
+_EPS = (0.0, 1e-7, 1e-3, 1.0)
+_FORMATS_AND_EPS = tuple({"box_format": f, "eps": e} for f, e in (*(("xyxy", e) for e in _EPS), ("cxcywh", 0.0), ("cxcywh", 1e-7)))
+
+
+@loss(
+    kind="pairs", targets="boxes", formula=iou_formula, kernel=iou_kernel,
+    settings=tuple({"kind": kind, **setting} for kind in KINDS for setting in _FORMATS_AND_EPS),
+)  # fmt: skip
+def iou_loss(
+    boxes: ArrayLike, target_boxes: ArrayLike, *, kind: Literal["linear", "log", "squared"] = "linear",
+    box_format: BoxFormat = "xyxy", eps: float = 0.0,
+    weights: ArrayLike | None = None, reduction: Reduction = "none", normalizer: float | None = None,
+) -> Setting:  # fmt: skip
+    """Doc."""
+    return _setting("iou_loss", box_format, eps, check.choice("iou_loss", "kind", kind, KINDS))
+
+
+@loss(kind="pairs", targets="boxes", formula=giou_formula, kernel=giou_kernel, settings=_FORMATS_AND_EPS)
+def giou_loss(
+    boxes: ArrayLike, target_boxes: ArrayLike, *, box_format: BoxFormat = "xyxy", eps: float = 0.0,
+    weights: ArrayLike | None = None, reduction: Reduction = "none", normalizer: float | None = None,
+) -> Setting:  # fmt: skip
+    """Doc."""
+    return _setting("giou_loss", box_format, eps)
+
+
+@loss(kind="pairs", targets="boxes", formula=diou_formula, kernel=ciou_kernel, settings=_FORMATS_AND_EPS)
+def diou_loss(
+    boxes: ArrayLike, target_boxes: ArrayLike, *, box_format: BoxFormat = "xyxy", eps: float = 0.0,
+    weights: ArrayLike | None = None, reduction: Reduction = "none", normalizer: float | None = None,
+) -> Setting:  # fmt: skip
+    """Doc."""
+    return _setting("diou_loss", box_format, eps)
+
+
+@loss(
+    kind="pairs", targets="boxes", formula=ciou_formula, kernel=ciou_kernel,
+    settings=tuple(
+        {**setting, "differentiate_alpha": by}
+        for setting, by in (*((s, False) for s in _FORMATS_AND_EPS), *((_FORMATS_AND_EPS[j], True) for j in (0, 1, 4)))
+    ),
+)  # fmt: skip
+def ciou_loss(
+    boxes: ArrayLike, target_boxes: ArrayLike, *, box_format: BoxFormat = "xyxy", eps: float = 0.0, differentiate_alpha: bool = False,
+    weights: ArrayLike | None = None, reduction: Reduction = "none", normalizer: float | None = None,
+) -> Setting:  # fmt: skip
+    """Doc."""
+    if not isinstance(differentiate_alpha, bool):
+        bad_type("ciou_loss", "differentiate_alpha", "True or False", type(differentiate_alpha).__name__, "the paper's is False")
+    return _setting("ciou_loss", box_format, eps, 2 if differentiate_alpha else 1)
