@@ -10,6 +10,7 @@ import numpy as np
 
 from .blocks import LANES, finish, fixed_sum
 from .compile import call_at
+from .fma import fma
 from .scalar import portable
 
 PAIRS = 256  # 19 columns of 256 float32 stay in a 32 KiB cache
@@ -54,7 +55,7 @@ def turn_back(columns: Any, grad: Any, centred: Any) -> None:
         if centred:
             for i in range(grad.shape[0]):
                 grad[i, j] = low[i] + high[i]
-                grad[i, 2 + j] = T(0.5) * (high[i] - low[i]) + size[i]
+                grad[i, 2 + j] = fma(T(0.5), high[i] - low[i], size[i])
         else:
             for i in range(grad.shape[0]):
                 grad[i, j] = low[i] - size[i]

@@ -3,7 +3,7 @@
 from typing import Any
 
 from .fma import fma
-from .scalar import portable
+from .scalar import portable, rounded
 
 
 @portable
@@ -45,4 +45,4 @@ def iou_parts(w: Any, h: Any, tw: Any, th: Any, x: Any, y: Any, eps: Any) -> Any
     union = fma(w, h, fma(tw, th, -intersection))
     inverse = over(T(1), union + eps)
     iou = over(intersection, union + eps)
-    return iou, union, inverse, (T(1) + iou) * inverse, -iou * inverse
+    return iou, union, inverse, rounded(T(1) + iou, inverse), rounded(-iou, inverse)

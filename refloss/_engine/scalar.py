@@ -82,6 +82,12 @@ split = by_dtype(_split32, _split64)  # normal x = m 2^n with 3/4 <= m < 3/2, as
 
 
 @portable
+def rounded(a: Scalar, b: Scalar) -> Scalar:
+    """a * b for use in a sum: written as an fma, so that no compiler can merge the two roundings into one."""
+    return fma(a, b, type(a)(0))
+
+
+@portable
 def exp_of_minus(a: Scalar, b: Scalar) -> Pair:
     """exp(-(a + b)) for a >= 0 and b small against a (or against 1): about 0.06 eps as two words. NaN gives NaN."""
     T = type(a)
@@ -90,7 +96,7 @@ def exp_of_minus(a: Scalar, b: Scalar) -> Pair:
     k = fma(-a, log2e, magic)
     n = k - magic
     exact = fma(-n, ln2_hi, -a)  # no rounding: both nearly cancel
-    rest = fma(-n, ln2_lo, -b)
+    rest = fma(-n, ln2_lo, T(0) - b)
     r = exact + rest
     hi = T(1) + r
     lo = (r - (hi - T(1))) + fma(r * r, exp_tail(r), (exact - r) + rest)
@@ -99,7 +105,7 @@ def exp_of_minus(a: Scalar, b: Scalar) -> Pair:
     step = -deep if n < deep else T(0)
     scale = power_of_two(n + step + magic)
     down = power_of_two(deep + magic) if n < deep else T(1)
-    return top * scale * down, bottom * scale * down
+    return rounded(top * scale, down), rounded(bottom * scale, down)
 
 
 @portable
@@ -109,7 +115,7 @@ def log1p_near(f: Scalar, g: Scalar) -> Pair:
     b = T(2) + f
     c = (f - (b - T(2))) + g
     inverse = T(1) / b
-    s = f * inverse
+    s = rounded(f, inverse)
     rest = fma(-s, c, fma(-s, b, f) + g)
     z = s * s
     return s + s, fma(T(2), rest * inverse, s * z * log_tail(z))
@@ -134,8 +140,8 @@ def log(x: Scalar, g: Scalar) -> Pair:
     _, ln2_hi, ln2_lo, magic, _, _ = constants(x)
     m, k = split(x)
     n = k - magic
-    hi, lo = log1p_near(m - T(1), g * power_of_two(magic - n))
-    base = n * ln2_hi
+    hi, lo = log1p_near(m - T(1), rounded(g, power_of_two(magic - n)))
+    base = rounded(n, ln2_hi)
     top = base + hi
     return top, (hi - (top - base)) + fma(n, ln2_lo, lo)
 

@@ -8,7 +8,7 @@ from .._engine import check
 from .._engine.bernoulli import balance, complement
 from .._engine.fma import fma
 from .._engine.record import Reduction, Setting, loss
-from .._engine.scalar import logistic, portable
+from .._engine.scalar import logistic, portable, rounded
 
 
 def formula(xp: Any, logits: Any, targets: Any, *, alpha: float | None, label_smoothing: float) -> Any:
@@ -29,7 +29,7 @@ def kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
     likely = x >= T(0)
     u, v = (t, c) if likely else (c, t)
     u, v = fma(u, keep, share), fma(v, keep, share)
-    weight = fma(t, positive, c * negative)
+    weight = fma(t, positive, rounded(c, negative))
     gradient = weight * (r * fma(-e, u, v))
     return weight * fma(T(0) if v == T(0) else a, v, log_hi + log_lo), gradient if likely else -gradient
 

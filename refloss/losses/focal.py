@@ -8,7 +8,7 @@ from .._engine import check
 from .._engine.bernoulli import balance, complement, minus_log, power, power_mode
 from .._engine.fma import fma
 from .._engine.record import Reduction, Setting, loss
-from .._engine.scalar import logistic, portable
+from .._engine.scalar import logistic, portable, rounded
 
 
 def formula(xp: Any, logits: Any, targets: Any, *, alpha: float | None, gamma: float) -> Any:
@@ -45,7 +45,7 @@ def kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
     miss = r * k
     miss_lo = fma(r, k, -miss) + fma(r_lo, k, r * k_lo)
     top, bottom = minus_log(mode, k, k_lo, a, sure, log_hi, log_lo)
-    weight = fma(t, positive, c * negative) * power(mode, miss, miss_lo, top, bottom, gamma, gamma_lo)
+    weight = fma(t, positive, rounded(c, negative)) * power(mode, miss, miss_lo, top, bottom, gamma, gamma_lo)
     slope = fma(-e, u, v)
     if mode != 0:
         slope = fma(gamma * (v - u) * (T(1) if sure else e / k), cross_entropy, slope)

@@ -9,7 +9,7 @@ from .._engine import check
 from .._engine.fma import fma
 from .._engine.overlap import axis, center_distance, iou_parts, over
 from .._engine.record import Reduction, Setting, loss
-from .._engine.scalar import arctan_of_ratio, log, portable
+from .._engine.scalar import arctan_of_ratio, log, portable, rounded
 from ..errors import bad_type
 
 BoxFormat = Literal["xyxy", "cxcywh"]
@@ -136,14 +136,14 @@ def ciou_kernel(
     dx, dy = center_distance(x1, x2, u1, u2), center_distance(y1, y2, v1, v2)
     iou, _, _, meet, grow = iou_parts(w, h, tw, th, x, y, params[0])
     inverse = over(T(1), fma(x[3], x[3], fma(y[3], y[3], params[0])))
-    penalty = fma(dx, dx, dy * dy) * inverse
+    penalty = rounded(fma(dx, dx, dy * dy), inverse)
     value = (T(1) - iou) + penalty
     slope, turn_w, turn_h = T(-1), T(0), T(0)
     if mode >= 1:
         product = w * th  # tw h - w th as if it had one rounding (Kahan)
         across = fma(tw, h, -product) + fma(-w, th, product)
         angle = arctan_of_ratio(across, fma(w, tw, h * th))
-        v = T(4 / math.pi**2) * angle * angle
+        v = rounded(T(4 / math.pi**2) * angle, angle)
         alpha = over(v, ((T(1) - iou) + v) + params[0])
         value = fma(alpha, v, value)
         if mode == 2:

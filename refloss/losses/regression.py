@@ -38,15 +38,16 @@ def huber_formula(xp: Any, predictions: Any, targets: Any, *, delta: float) -> A
 def sign(d: Any) -> Any:
     """-1, 0 or 1; NaN for NaN."""
     T = type(d)
-    return T(1) if d > T(0) else (T(-1) if d < T(0) else d * T(0))
+    return T(1) if d > T(0) else (T(-1) if d < T(0) else d - d)
 
 
 @portable
 def squared_kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
     factor = params[0]
+    T = type(x)
     d = x - t
     scaled = factor * d
-    return scaled * d, scaled + scaled
+    return scaled * d, T(2) * scaled
 
 
 @portable

@@ -8,7 +8,7 @@ from .._engine import check
 from .._engine.bernoulli import balance, minus_log, power, power_mode
 from .._engine.fma import fma
 from .._engine.record import Reduction, Setting, loss
-from .._engine.scalar import log, portable
+from .._engine.scalar import log, portable, rounded
 from .focal import real_gamma
 
 
@@ -43,8 +43,8 @@ def kernel(mode: Any, label: Any, gap: Any, gap_lo: Any, e: Any, others: Any, ot
     log_hi, log_lo = log(total, total_lo)
     cross_entropy = gap + (log_hi + (log_lo + gap_lo))
     inverse = T(1) / total
-    miss = others * inverse
-    miss_lo = fma(-miss, total_lo, fma(-miss, total, others) + others_lo) * inverse
+    miss = rounded(others, inverse)
+    miss_lo = rounded(fma(-miss, total_lo, fma(-miss, total, others) + others_lo), inverse)
     top, bottom = minus_log(mode, others, others_lo, T(0), False, log_hi, log_lo)
     weight = (negative if label == 0 else positive) * power(mode, miss, miss_lo, top, bottom, gamma, gamma_lo)
     if mode == 0:
