@@ -10,6 +10,8 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from numba import cuda, types
+from numba.core import config
 
 from . import cpu_labels, cpu_pairs, cpu_rows
 from .blocks import BLOCK, LANES
@@ -47,14 +49,13 @@ def corners(boxes: Any, i: Any, centred: Any) -> Any:
     return (a - half_w, b - half_h, a + half_w, b + half_h, c, d) if centred else (a, b, c, d, c - a, d - b)
 
 
-def _folded(cuda: Any, T: Any) -> Callable[..., Any]:
+def _folded(T: Any) -> Callable[..., Any]:
     """The end of every loop: fold the threads' two-word sums in halves, as `blocks.fixed_sum` does."""
-    from numba import types
-
     scalar = types.float32 if T is np.float32 else types.float64
 
     def fold(sums, hi, lo):  # type: ignore[no-untyped-def]
-        high, low = cuda.shared.array(LANES, scalar), cuda.shared.array(LANES, scalar)
+        high = cuda.shared.array(LANES, scalar)
+        low = cuda.shared.array(LANES, scalar)  # a line of its own: the simulator tells arrays apart by their lines
         j = cuda.threadIdx.x
         high[j], low[j] = hi, lo
         width = LANES // 2
@@ -72,7 +73,7 @@ def _folded(cuda: Any, T: Any) -> Callable[..., Any]:
     return fold
 
 
-def _elementwise(cuda: Any, kernel: Any, mode: int, fold: Any) -> Callable[..., Any]:
+def _elementwise(kernel: Any, mode: int, fold: Any) -> Callable[..., Any]:
     def loop(x, t, params, weights, upstream, divisor, value, grad, sums):  # type: ignore[no-untyped-def]
         hi = lo = type(divisor)(0)
         one = type(divisor)(1)
@@ -91,7 +92,7 @@ def _elementwise(cuda: Any, kernel: Any, mode: int, fold: Any) -> Callable[..., 
     return loop
 
 
-def _labels(cuda: Any, kernel: Any, mode: int, fold: Any) -> Callable[..., Any]:
+def _labels(kernel: Any, mode: int, fold: Any) -> Callable[..., Any]:
     rows_in_block = cpu_labels.rows_in_block
 
     def loop(x, labels, params, weights, upstream, divisor, value, grad, sums):  # type: ignore[no-untyped-def]
@@ -117,7 +118,7 @@ def _labels(cuda: Any, kernel: Any, mode: int, fold: Any) -> Callable[..., Any]:
     return loop
 
 
-def _rows(cuda: Any, kernel: Any, mode: int, fold: Any) -> Callable[..., Any]:
+def _rows(kernel: Any, mode: int, fold: Any) -> Callable[..., Any]:
     rows_in_block = cpu_rows.rows_in_block
 
     def loop(x, labels, params, weights, upstream, divisor, value, grad, sums):  # type: ignore[no-untyped-def]
@@ -164,7 +165,7 @@ def _rows(cuda: Any, kernel: Any, mode: int, fold: Any) -> Callable[..., Any]:
     return loop
 
 
-def _pairs(cuda: Any, kernel: Any, mode: int, fold: Any) -> Callable[..., Any]:
+def _pairs(kernel: Any, mode: int, fold: Any) -> Callable[..., Any]:
     rows = cpu_pairs.PAIRS
 
     def loop(x, t, params, weights, upstream, divisor, value, grad, sums):  # type: ignore[no-untyped-def]
@@ -196,27 +197,20 @@ def _pairs(cuda: Any, kernel: Any, mode: int, fold: Any) -> Callable[..., Any]:
 LOOPS = {"elementwise": _elementwise, "labels": _labels, "rows": _rows, "pairs": _pairs}
 
 
+SIMULATED = bool(config.ENABLE_CUDASIM)
+
+
 def source(loss: Loss[Any], mode: int, T: Any) -> Callable[..., Any]:
     """The Python text of a loss's CUDA kernel, before compilation."""
-    from numba import cuda
-
-    fold = _folded(cuda, T)
-    if not cuda_simulated():
+    fold = _folded(T)
+    if not SIMULATED:
         teach_cuda()
         fold = cuda.jit(device=True)(fold)
-    return LOOPS[loss.kind](cuda, loss.kernel, mode, fold)
-
-
-def cuda_simulated() -> bool:
-    from numba.core import config
-
-    return bool(config.ENABLE_CUDASIM)
+    return LOOPS[loss.kind](loss.kernel, mode, fold)
 
 
 @functools.cache
 def _compiled(loss: Loss[Any], mode: int, T: Any) -> Any:
-    from numba import cuda
-
     return cuda.jit(source(loss, mode, T))
 
 
@@ -228,14 +222,12 @@ def run(
 
     `sums`: a (blocks, 2) array for the two words of each block's sum, see `cpu.blocks_of`, or one of size 0.
     """
-    from numba import cuda
-
     arrays = [x, t, weights, upstream, value, grad, sums]
-    if not cuda_simulated():
+    if not SIMULATED:
         arrays = [cuda.as_cuda_array(a, sync=False) for a in arrays]
     x, t, weights, upstream, value, grad, sums = arrays
     T = np.dtype(x.dtype).type
-    queue = cuda.external_stream(stream) if stream and not cuda_simulated() else 0
+    queue = cuda.external_stream(stream) if stream and not SIMULATED else 0
     compiled = _compiled(loss, setting.mode, T)
     compiled[blocks_of(loss.kind, x), LANES, queue](
         x, t, two_words(setting, T), weights, upstream, T(divisor), value, grad, sums
