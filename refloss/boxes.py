@@ -86,15 +86,14 @@ def area(boxes: ArrayLike) -> Array:
 def _matrix(stamp: str) -> Callable[..., Any]:
     def rows(one, two, matrix, first, last):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
-        T = type(one[0, 0])
-        for i in range(first * _ROWS, min(one.shape[1], (last) * _ROWS)):
+        for i in range(first * _ROWS, min(one.shape[1], last * _ROWS)):
             x1, y1, x2, y2 = one[0, i], one[1, i], one[2, i], one[3, i]
             u1, v1, u2, v2, out = two[0], two[1], two[2], two[3], matrix[i]
             for j in range(out.size):
                 x, y = axis(x1, x2, u1[j], u2[j]), axis(y1, y2, v1[j], v2[j])
                 intersection = x[0] * y[0]
-                union = ((x2 - x1) * (y2 - y1) - intersection) + (u2[j] - u1[j]) * (v2[j] - v1[j])
-                out[j] = over(intersection, union) if union == union else union + T(0)
+                union = ((x2 - x1) * (y2 - y1) + (u2[j] - u1[j]) * (v2[j] - v1[j])) - intersection
+                out[j] = over(intersection, union) if union == union else union
 
     return jit(rows)
 

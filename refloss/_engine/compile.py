@@ -23,54 +23,64 @@ def source_digest() -> str:
     return digest.hexdigest()
 
 
-@functools.cache
+_taught: dict[str, set[Callable[..., Any]]] = {"cpu": set(), "cuda": set()}
+
+
 def teach_cpu() -> None:
-    """Tell Numba's CPU target what the scalar functions mean."""
+    """Tell Numba's CPU target what the scalar functions mean: all that are known by now, each once."""
     from numba import types
     from numba.core import cgutils
     from numba.extending import intrinsic, overload
 
-    @intrinsic
-    def llvm_fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
-        return a(a, b, c), lambda context, builder, signature, arguments: builder.fma(*arguments)
+    teach = functools.partial(overload, jit_options={"error_model": "numpy", "forceinline": True})
+    if fma not in _taught["cpu"]:
+        _taught["cpu"].add(fma)
 
-    @intrinsic
-    def call(typing: Any, address: Any, arguments: Any) -> Any:
-        function = types.FunctionType(types.void(*arguments.types))
+        @intrinsic
+        def llvm_fma(typing: Any, a: Any, b: Any, c: Any) -> Any:
+            return a(a, b, c), lambda context, builder, signature, arguments: builder.fma(*arguments)
 
-        def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
-            view = cgutils.create_struct_proxy(function)(context, builder)
-            view.c_addr = builder.inttoptr(values[0], cgutils.voidptr_t)
-            view.py_addr = view.jit_addr = cgutils.get_null_value(cgutils.voidptr_t)
-            return view._getvalue()
+        @intrinsic
+        def function_at(typing: Any, address: Any, arguments: Any) -> Any:
+            function = types.FunctionType(types.void(*arguments.types))
 
-        return function(address, arguments), code
+            def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+                view = cgutils.create_struct_proxy(function)(context, builder)
+                view.c_addr = builder.inttoptr(values[0], cgutils.voidptr_t)
+                view.py_addr = view.jit_addr = cgutils.get_null_value(cgutils.voidptr_t)
+                return view._getvalue()
 
-    options = {"error_model": "numpy", "forceinline": True}
-    overload(fma, jit_options=options)(lambda a, b, c: lambda a, b, c: llvm_fma(a, b, c))
-    overload(call_at, jit_options=options)(lambda address, arguments: lambda address, arguments: call(address, arguments)(*arguments))
-    _teach(functools.partial(overload, jit_options=options), types.float32)
+            return function(address, arguments), code
+
+        teach(fma)(lambda a, b, c: lambda a, b, c: llvm_fma(a, b, c))
+        teach(call_at)(lambda address, arguments: lambda address, arguments: function_at(address, arguments)(*arguments))
+    _teach("cpu", teach, types.float32)
 
 
-@functools.cache
 def teach_cuda() -> None:
     """The same for the CUDA target."""
     from numba import cuda
     from numba.cuda import types
     from numba.cuda.extending import overload
 
-    options = {"forceinline": True}
-    overload(fma, jit_options=options)(lambda a, b, c: lambda a, b, c: cuda.fma(a, b, c))
-    _teach(functools.partial(overload, jit_options=options), types.float32)
+    teach = functools.partial(overload, jit_options={"forceinline": True})
+    if fma not in _taught["cuda"]:
+        _taught["cuda"].add(fma)
+        teach(fma)(lambda a, b, c: lambda a, b, c: cuda.fma(a, b, c))
+    _teach("cuda", teach, types.float32)
 
 
-def _teach(overload: Callable[..., Any], float32: Any) -> None:
+def _teach(target: str, overload: Callable[..., Any], float32: Any) -> None:
+    for name, choices in BY_DTYPE.items():
+        if name not in _taught[target]:
+            _taught[target].add(name)
+            for function in choices:
+                overload(function, strict=False)(_always(function))
+            overload(name, strict=False)(_chosen(*choices, float32))
     for function in PORTABLE:
-        overload(function, strict=False)(_always(function))
-    for name, (for32, for64) in BY_DTYPE.items():
-        for function in (for32, for64):
+        if function not in _taught[target]:
+            _taught[target].add(function)
             overload(function, strict=False)(_always(function))
-        overload(name, strict=False)(_chosen(for32, for64, float32))
 
 
 def _always(function: Callable[..., Any]) -> Callable[..., Any]:

@@ -43,7 +43,8 @@ class Loss(Generic[P]):
         self.kind, self.targets = kind, targets
         self.formula, self.kernel, self.settle = formula, kernel, settle
         self.settings = settings
-        parameters = inspect.signature(settle).parameters
+        self.__signature__ = inspect.signature(settle).replace(return_annotation=Array)  # what help() shows
+        parameters = self.__signature__.parameters
         self.arrays = tuple(parameters)[:2]
         self.defaults = {n: p.default for n, p in parameters.items() if n not in (*self.arrays, *COMMON)}
 
@@ -64,10 +65,16 @@ class Loss(Generic[P]):
         return settle(None, None, **{**self.defaults, **parameters})
 
     def __repr__(self) -> str:
-        return f"<loss {self.name}{inspect.signature(self.settle)}>"
+        bare = [p.replace(annotation=inspect.Parameter.empty) for p in self.__signature__.parameters.values()]
+        return f"<loss {self.name}{inspect.Signature(bare)}>"
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return REGISTRY.__getitem__, (self.name,)
+        return find, (self.name,)
+
+
+def find(name: str) -> Loss[Any]:
+    """The loss of that name."""
+    return REGISTRY[name]
 
 
 def loss(

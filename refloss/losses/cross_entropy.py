@@ -47,7 +47,36 @@ def binary_cross_entropy(
     logits: ArrayLike, targets: ArrayLike, *, alpha: float | None = None, label_smoothing: float = 0.0,
     weights: ArrayLike | None = None, reduction: Reduction = "none", normalizer: float | None = None,
 ) -> Setting:  # fmt: skip
-    """Doc."""
+    """Binary cross entropy of logits; with `alpha`, balanced cross entropy (Lin et al. 2017, eq. 1 to 3).
+
+    CE = t softplus(-x) + (1 - t) softplus(x), p = 1 / (1 + exp(-x)); times alpha_t = alpha t + (1 - alpha)(1 - t).
+    Gradient: alpha_t (p - t). With label smoothing s, t in CE (not in alpha_t) becomes t (1 - s) + s / 2.
+
+    Domain: logits real; targets in [0, 1], hard or soft. Link: sigmoid.
+
+    Arguments:
+        logits: any shape; float64, float32, float16 or bfloat16.
+        targets: the same shape and dtype, in [0, 1].
+        alpha: weight of positives in [0, 1], 1 - alpha that of negatives; None (the default) weights neither.
+        label_smoothing: s in [0, 1]; 0.1 turns 1 into 0.95 and 0 into 0.05.
+        weights: multiplier of each loss, broadcast to the shape of logits.
+        reduction: "none" (the shape of logits), "mean" (over all elements) or "sum".
+        normalizer: positive number that a "none" or "sum" result is divided by.
+
+    Raises ReflossError (a ValueError or TypeError) for any argument outside these. NaN in a logit stays in its element;
+    an infinite logit gives the limit.
+
+    >>> import numpy as np, refloss
+    >>> p = np.array([0.95, 0.05])
+    >>> refloss.binary_cross_entropy(np.log(p / (1 - p)), np.array([1.0, 1.0]))
+    array([0.05129329, 2.99573227])
+
+    Does not: take probabilities, clip anything, or take the mean over classes.
+    Neighbours: `focal_loss` with gamma=0 and the same alpha is this, to the bit if there is no smoothing; for alpha=0.5 it is
+    half the unbalanced loss. `softmax_cross_entropy_with_integer_labels` has classes that exclude each other.
+    Elsewhere: Keras clips probabilities at 1e-7, also "from logits", so that the loss stops at 16.118 and the gradient of the
+    worst mistakes is lost; mmdet passes class weights as `pos_weight`; darknet prints the sum of squared (t - p).
+    """
     positive, negative = balance("binary_cross_entropy", alpha)
     smoothing = check.number("binary_cross_entropy", "label_smoothing", label_smoothing, 0.0, 1.0, "0.1 turns 1 into 0.95, 0 into 0.05")
     return Setting(0, (positive, negative, 1.0 - smoothing, smoothing / 2))

@@ -1,5 +1,6 @@
 """Sigmoid focal loss (Lin et al. 2017, "Focal Loss for Dense Object Detection"), with dense targets or integer labels."""
 
+import math
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -9,6 +10,7 @@ from .._engine.bernoulli import balance, complement, minus_log, power, power_mod
 from .._engine.fma import fma
 from .._engine.record import Reduction, Setting, loss
 from .._engine.scalar import logistic, portable, rounded
+from ..errors import bad_value
 
 
 def formula(xp: Any, logits: Any, targets: Any, *, alpha: float | None, gamma: float) -> Any:
@@ -75,7 +77,41 @@ def focal_loss(
     logits: ArrayLike, targets: ArrayLike, *, alpha: float | None = 0.25, gamma: float = 2.0,
     weights: ArrayLike | None = None, reduction: Reduction = "none", normalizer: float | None = None,
 ) -> Setting:  # fmt: skip
-    """Doc."""
+    """Sigmoid focal loss (Lin et al. 2017, eq. 5): -alpha_t (1 - p_t)^gamma ln(p_t).
+
+    p = 1 / (1 + exp(-x)), p_t = t p + (1 - t)(1 - p), alpha_t = alpha t + (1 - alpha)(1 - t), and -ln(p_t) is the cross
+    entropy t softplus(-x) + (1 - t) softplus(x), so that soft targets mean what they mean in cross entropy.
+    Gradient for t = 1: alpha (1 - p)^gamma (gamma p ln(p) + p - 1).
+
+    Domain: logits real; targets in [0, 1]. Link: sigmoid.
+
+    Arguments:
+        logits: any shape; float64, float32, float16 or bfloat16.
+        targets: the same shape and dtype, in [0, 1].
+        alpha: weight of positives in [0, 1], 1 - alpha that of negatives; None weights neither.
+        gamma: focusing parameter >= 0. 0 is cross entropy exactly; between 0 and 1 all gradients are finite.
+        weights: multiplier of each loss, broadcast to the shape of logits.
+        reduction: "none" (the shape of logits), "mean" (over all elements) or "sum".
+        normalizer: positive number that a "none" or "sum" result is divided by; the paper's is the number of anchors
+            assigned to an object, so give max(1, positives).
+
+    Raises ReflossError (a ValueError or TypeError) for any argument outside these. NaN in a logit stays in its element.
+
+    >>> import numpy as np, refloss
+    >>> p = np.array([0.95, 0.05])
+    >>> refloss.focal_loss(np.log(p / (1 - p)), np.array([1.0, 1.0]))
+    array([3.20583090e-05, 6.75912094e-01])
+    >>> value, gradient = refloss.focal_loss.value_and_grad(np.array([-17.0]), np.array([1.0]))
+    >>> print(value, gradient)
+    [4.24999966] [-0.25000032]
+
+    Does not: take probabilities, clip, average over classes, or count positives.
+    Neighbours: gamma=0 is `binary_cross_entropy`; `focal_loss_with_integer_labels` reads labels instead of dense targets;
+    `softmax_focal_loss_with_integer_labels` has classes that exclude each other.
+    Elsewhere: torchvision, fvcore and mmdet form 1 - p_t by subtraction, so gamma in (0, 1) gives NaN from logit 17 on the
+    right side in float32; Keras ignores alpha unless told otherwise, clips p at 1e-7 and averages over the last axis;
+    keras-cv smooths labels before it looks up alpha_t, so that every target counts as negative.
+    """
     return _settle("focal_loss", alpha, gamma)
 
 
@@ -84,5 +120,49 @@ def focal_loss_with_integer_labels(
     logits: ArrayLike, labels: ArrayLike, *, alpha: float | None = 0.25, gamma: float = 2.0,
     weights: ArrayLike | None = None, reduction: Reduction = "none", normalizer: float | None = None,
 ) -> Setting:  # fmt: skip
-    """Doc."""
+    """Sigmoid focal loss (Lin et al. 2017, eq. 5) of every class, with one integer label a row.
+
+    The target of class c is 1 where the label is c, else 0: `focal_loss(logits, one_hot(labels))`, to the bit, but no one-hot
+    array is made and none is read.
+
+    Domain: logits real; labels in [0, classes), or a code. Link: sigmoid.
+
+    Arguments:
+        logits: (..., classes); float64, float32, float16 or bfloat16.
+        labels: (...), integers: a class, `refloss.NEGATIVE` (-1: background, belongs to no class), or
+            `refloss.IGNORE` (-2: the row has loss 0, gradient 0, and is not counted by a mean).
+        alpha: weight of positives in [0, 1], 1 - alpha that of negatives; None weights neither.
+        gamma: focusing parameter >= 0.
+        weights: multiplier of each loss, broadcast to the shape of logits; weights of rows are weights[..., None].
+        reduction: "none" (the shape of logits), "mean" (over the logits of rows that are not ignored) or "sum".
+        normalizer: positive number that a "none" or "sum" result is divided by: max(1, positives).
+
+    Raises ReflossError (a ValueError or TypeError) for any argument outside these; a label that is neither a class nor a code.
+
+    >>> import numpy as np, refloss
+    >>> logits = np.zeros((3, 2))
+    >>> refloss.focal_loss_with_integer_labels(logits, np.array([1, refloss.NEGATIVE, refloss.IGNORE]))
+    array([[0.1299651, 0.0433217],
+           [0.1299651, 0.1299651],
+           [0.       , 0.       ]])
+
+    Does not: count a background class among the classes. If yours is class 0, pass labels - 1 (and logits without it).
+    Neighbours: `focal_loss`; for one softmax over classes, `softmax_focal_loss_with_integer_labels`.
+    Elsewhere: mmcv and mmdet use label == classes for background, apex -1 for background and -2 to ignore.
+    """
     return _settle("focal_loss_with_integer_labels", alpha, gamma)
+
+
+def prior_bias(pi: float = 0.01) -> float:
+    """The bias -ln((1 - pi) / pi) that makes a new sigmoid classifier say pi everywhere (Lin et al. 2017, section 4.1).
+
+    pi: prior probability of an object, in (0, 1); the paper's is 0.01. Start the last layer's bias with it, or the first
+    batches are ruled by the background.
+
+    >>> round(prior_bias(0.01), 6)
+    -4.59512
+    """
+    real = check.number("prior_bias", "pi", pi, 0.0, 1.0, "the paper's is 0.01")
+    if real in (0.0, 1.0):
+        bad_value("prior_bias", "pi", "strictly between 0 and 1", f"{real:g}", "the paper's is 0.01")
+    return math.log(real) - math.log1p(-real)

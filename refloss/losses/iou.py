@@ -178,7 +178,37 @@ def iou_loss(
     box_format: BoxFormat = "xyxy", eps: float = 0.0,
     weights: ArrayLike | None = None, reduction: Reduction = "none", normalizer: float | None = None,
 ) -> Setting:  # fmt: skip
-    """Doc."""
+    """Intersection over union as a loss: 1 - IoU, -ln IoU (Yu et al. 2016, UnitBox, algorithm 1), or 1 - IoU^2.
+
+    IoU = I / U, I the area of the intersection and U = area + target area - I.
+
+    Domain: boxes with x2 >= x1 and y2 >= y1 (or w, h >= 0), in any one unit; the loss has none.
+
+    Arguments:
+        boxes: (..., 4), predictions; float64, float32, float16 or bfloat16.
+        target_boxes: the same shape and dtype, aligned: each box with its own target.
+        kind: "linear" is 1 - IoU; "log" is -ln(max(IoU, 1e-6)), which stops at 13.8155 with gradient 0 where boxes (nearly)
+            do not meet, since ln 0 would be infinite; "squared" is 1 - IoU^2.
+        box_format: "xyxy", corners, exclusive, no +1; or "cxcywh", centre and size. The gradient is by these numbers.
+        eps: added to every denominator, in squared units. 0 is the paper's formula; 1e-7 is torchvision's.
+        weights: multiplier of each pair's loss, broadcast to (...).
+        reduction: "none" (...), "mean" (over all pairs) or "sum".
+        normalizer: positive number that a "none" or "sum" result is divided by.
+
+    Raises ReflossError (a ValueError or TypeError) for any argument outside these, a reversed box by its index.
+    Limits: a quotient 0/0 is 0, so boxes without area have IoU 0; value and gradient are finite everywhere. Where edges
+    coincide, the gradient is the mean of both sides.
+
+    >>> import numpy as np, refloss
+    >>> boxes, targets = np.array([[10.0, 10.0, 50.0, 40.0]]), np.array([[20.0, 15.0, 70.0, 60.0]])
+    >>> [float(refloss.iou_loss(boxes, targets, kind=kind)[0].round(6)) for kind in ("linear", "log", "squared")]
+    [0.722222, 1.280934, 0.92284]
+
+    Does not: pull together boxes that do not meet (the gradient is 0 there); `giou_loss`, `diou_loss`, `ciou_loss` do.
+    Neighbours: `refloss.iou` is the plain IoU, `refloss.iou_matrix` that of all pairs.
+    Elsewhere: YOLOX's default is 1 - IoU^2, mmdet's is the logarithm with the floor 1e-6, FCOS computes (I + 1) / (U + 1), and
+    code from the Caffe age adds one pixel to sizes.
+    """
     return _setting("iou_loss", box_format, eps, check.choice("iou_loss", "kind", kind, KINDS))
 
 
@@ -187,7 +217,35 @@ def giou_loss(
     boxes: ArrayLike, target_boxes: ArrayLike, *, box_format: BoxFormat = "xyxy", eps: float = 0.0,
     weights: ArrayLike | None = None, reduction: Reduction = "none", normalizer: float | None = None,
 ) -> Setting:  # fmt: skip
-    """Doc."""
+    """Generalised IoU loss (Rezatofighi et al. 2019, algorithms 1 and 2): 1 - IoU + (C - U) / C.
+
+    C is the area of the smallest box around both; the loss lies in [0, 2].
+
+    Domain: boxes with x2 >= x1 and y2 >= y1 (or w, h >= 0), in any one unit; the loss has none.
+
+    Arguments:
+        boxes: (..., 4), predictions; float64, float32, float16 or bfloat16.
+        target_boxes: the same shape and dtype, aligned: each box with its own target.
+        box_format: "xyxy", corners, exclusive, no +1; or "cxcywh", centre and size. The gradient is by these numbers.
+        eps: added to every denominator, in squared units. 0 is the paper's formula; 1e-7 is torchvision's.
+        weights: multiplier of each pair's loss, broadcast to (...).
+        reduction: "none" (...), "mean" (over all pairs) or "sum".
+        normalizer: positive number that a "none" or "sum" result is divided by.
+
+    Raises ReflossError (a ValueError or TypeError) for any argument outside these, a reversed box by its index.
+    Limits: a quotient 0/0 is 0, so boxes without area have IoU 0, and C = 0 adds nothing; value and gradient are finite everywhere. Where edges
+    coincide, the gradient is the mean of both sides.
+
+    >>> import numpy as np, refloss
+    >>> boxes, targets = np.array([[0.0, 0.0, 10.0, 20.0]]), np.array([[30.0, 25.0, 60.0, 40.0]])
+    >>> refloss.giou_loss(boxes, targets).round(6)
+    array([1.729167])
+
+    Does not: clamp.
+    Neighbours: `iou_loss` without the last term; `diou_loss` replaces areas by the distance of centres.
+    Elsewhere: YOLOX before September 2021 and its heirs use I for U in (C - U) / C, 0.65 too much for the README's pair A; mmdet
+    converts only the prediction from half precision, which gives minus infinity for a box of 300 pixels.
+    """
     return _setting("giou_loss", box_format, eps)
 
 
@@ -196,7 +254,34 @@ def diou_loss(
     boxes: ArrayLike, target_boxes: ArrayLike, *, box_format: BoxFormat = "xyxy", eps: float = 0.0,
     weights: ArrayLike | None = None, reduction: Reduction = "none", normalizer: float | None = None,
 ) -> Setting:  # fmt: skip
-    """Doc."""
+    """Distance IoU loss (Zheng et al. 2020, eq. 7): 1 - IoU + rho^2 / c^2.
+
+    rho is the distance of the centres, c the diagonal of the smallest box around both; the loss lies in [0, 2).
+
+    Domain: boxes with x2 >= x1 and y2 >= y1 (or w, h >= 0), in any one unit; the loss has none.
+
+    Arguments:
+        boxes: (..., 4), predictions; float64, float32, float16 or bfloat16.
+        target_boxes: the same shape and dtype, aligned: each box with its own target.
+        box_format: "xyxy", corners, exclusive, no +1; or "cxcywh", centre and size. The gradient is by these numbers.
+        eps: added to every denominator, in squared units. 0 is the paper's formula; 1e-7 is torchvision's.
+        weights: multiplier of each pair's loss, broadcast to (...).
+        reduction: "none" (...), "mean" (over all pairs) or "sum".
+        normalizer: positive number that a "none" or "sum" result is divided by.
+
+    Raises ReflossError (a ValueError or TypeError) for any argument outside these, a reversed box by its index.
+    Limits: a quotient 0/0 is 0, so boxes without area have IoU 0, and c = 0 adds nothing; value and gradient are finite everywhere. Where edges
+    coincide, the gradient is the mean of both sides.
+
+    >>> import numpy as np, refloss
+    >>> boxes, targets = np.array([[0.0, 0.0, 10.0, 20.0]]), np.array([[30.0, 25.0, 60.0, 40.0]])
+    >>> refloss.diou_loss(boxes, targets).round(6)
+    array([1.405048])
+
+    Does not: look at the aspect ratio; `ciou_loss` does.
+    Neighbours: `ciou_loss` without alpha v.
+    Elsewhere: darknet prints (rho^2 / c^2)^0.6 and differentiates another function.
+    """
     return _setting("diou_loss", box_format, eps)
 
 
@@ -211,7 +296,40 @@ def ciou_loss(
     boxes: ArrayLike, target_boxes: ArrayLike, *, box_format: BoxFormat = "xyxy", eps: float = 0.0, differentiate_alpha: bool = False,
     weights: ArrayLike | None = None, reduction: Reduction = "none", normalizer: float | None = None,
 ) -> Setting:  # fmt: skip
-    """Doc."""
+    """Complete IoU loss (Zheng et al. 2020, eq. 8 to 11): 1 - IoU + rho^2 / c^2 + alpha v.
+
+    v = (4 / pi^2) (arctan(w_t / h_t) - arctan(w / h))^2, alpha = v / ((1 - IoU) + v), a constant in the gradient.
+    dv/dw = (8 / pi^2) (arctan(w_t / h_t) - arctan(w / h)) (-h / (w^2 + h^2)), and + w / (w^2 + h^2) for h: the paper's eq. 12
+    prints both with the opposite sign.
+
+    Domain: boxes with x2 >= x1 and y2 >= y1 (or w, h >= 0), in any one unit; the loss has none.
+
+    Arguments:
+        boxes: (..., 4), predictions; float64, float32, float16 or bfloat16.
+        target_boxes: the same shape and dtype, aligned: each box with its own target.
+        differentiate_alpha: False is the paper's; True gives the full derivative, as automatic differentiation would.
+        box_format: "xyxy", corners, exclusive, no +1; or "cxcywh", centre and size. The gradient is by these numbers.
+        eps: added to every denominator, in squared units. 0 is the paper's formula; 1e-7 is torchvision's.
+        weights: multiplier of each pair's loss, broadcast to (...).
+        reduction: "none" (...), "mean" (over all pairs) or "sum".
+        normalizer: positive number that a "none" or "sum" result is divided by.
+
+    Raises ReflossError (a ValueError or TypeError) for any argument outside these, a reversed box by its index.
+    Limits: a quotient 0/0 is 0, so boxes without area have IoU 0, c = 0 adds nothing, and a point has no
+    aspect ratio (v = 0); value and gradient are finite everywhere. Where edges
+    coincide, the gradient is the mean of both sides.
+
+    >>> import numpy as np, refloss
+    >>> boxes, targets = np.array([[0.0, 0.0, 20.0, 10.0]]), np.array([[0.0, 0.0, 10.0, 20.0]])
+    >>> value, gradient = refloss.ciou_loss.value_and_grad(boxes, targets)
+    >>> print(value.round(6), gradient.round(6))
+    [0.762918] [[ 0.016826 -0.000491  0.016334 -0.032668]]
+
+    Does not: gate alpha at IoU > 0.5 (the journal version and mmdet do), or clamp.
+    Neighbours: `diou_loss` plus alpha v.
+    Elsewhere: keras-cv 0.9.0 squares the constant 4 / pi^2 too (0.735464 for the pair above); Keras differentiates alpha;
+    torchvision does not pass eps on to IoU and distance; most add eps to h only; darknet's gradient is a mixture of its own.
+    """
     if not isinstance(differentiate_alpha, bool):
         bad_type("ciou_loss", "differentiate_alpha", "True or False", type(differentiate_alpha).__name__, "the paper's is False")
     return _setting("ciou_loss", box_format, eps, 2 if differentiate_alpha else 1)

@@ -90,7 +90,31 @@ def squared_error(
     predictions: ArrayLike, targets: ArrayLike, *, factor: float = 1.0,
     weights: ArrayLike | None = None, reduction: Reduction = "none", normalizer: float | None = None,
 ) -> Setting:  # fmt: skip
-    """Doc."""
+    """Squared error: factor (prediction - target)^2, the loss of YOLOv1 (Redmon et al. 2016, eq. 3: factor 1).
+
+    Gradient: 2 factor (prediction - target).
+
+    Domain: real. Units: those of the arguments, squared.
+
+    Arguments:
+        predictions: any shape; float64, float32, float16 or bfloat16.
+        targets: the same shape and dtype.
+        factor: what the square is multiplied by, >= 0. 1 is the plain square; 0.5 makes the gradient the plain difference.
+        weights: multiplier of each loss, broadcast to the shape of predictions.
+        reduction: "none" (the shape of predictions), "mean" (over all elements) or "sum".
+        normalizer: positive number that a "none" or "sum" result is divided by.
+
+    Raises ReflossError (a ValueError or TypeError) for any argument outside these.
+
+    >>> import numpy as np, refloss
+    >>> refloss.squared_error.value_and_grad(np.array([3.0]), np.array([1.0]))
+    (array([4.]), array([4.]))
+
+    Does not: take square roots of sizes (YOLOv1 does, in its coder), or multiply by lambda (a weight).
+    Neighbours: `huber_loss` with delta=inf is factor=0.5.
+    Elsewhere: darknet's gradient has no factor 2 and its printed cost squares the weights; TensorFlow's object detection API
+    computes 0.5 (w d)^2, with the weight inside the square.
+    """
     return Setting(0, (_positive("squared_error", "factor", factor, "1 is (p - t)^2, 0.5 makes the gradient p - t"),))
 
 
@@ -99,7 +123,27 @@ def l1_loss(
     predictions: ArrayLike, targets: ArrayLike, *,
     weights: ArrayLike | None = None, reduction: Reduction = "none", normalizer: float | None = None,
 ) -> Setting:  # fmt: skip
-    """Doc."""
+    """Absolute error |prediction - target|. Gradient: the sign of the difference, 0 at 0.
+
+    Domain: real. Units: those of the arguments.
+
+    Arguments:
+        predictions: any shape; float64, float32, float16 or bfloat16.
+        targets: the same shape and dtype.
+        weights: multiplier of each loss, broadcast to the shape of predictions.
+        reduction: "none" (the shape of predictions), "mean" (over all elements) or "sum".
+        normalizer: positive number that a "none" or "sum" result is divided by.
+
+    Raises ReflossError (a ValueError or TypeError) for any argument outside these.
+
+    >>> import numpy as np, refloss
+    >>> refloss.l1_loss.value_and_grad(np.array([3.0, 1.0]), np.array([1.0, 1.0]))
+    (array([2., 0.]), array([1., 0.]))
+
+    Does not: sum over the four coordinates of a box.
+    Neighbours: the limit of `smooth_l1_loss` for beta -> 0, and that loss at beta=0.
+    Elsewhere: torchvision's and mmdet's RetinaNet use it as their box loss, where detectron2 uses smooth L1 with beta=0.1.
+    """
     return Setting(0)
 
 
@@ -111,7 +155,32 @@ def smooth_l1_loss(
     predictions: ArrayLike, targets: ArrayLike, *, beta: float = 1.0,
     weights: ArrayLike | None = None, reduction: Reduction = "none", normalizer: float | None = None,
 ) -> Setting:  # fmt: skip
-    """Doc."""
+    """Smooth L1 loss: d^2 / (2 beta) where |d| < beta, else |d| - beta / 2, d = prediction - target.
+
+    Girshick 2015 (Fast R-CNN), eq. 3, is beta = 1. The slope of the outer part is 1 for every beta.
+    Gradient: d / beta where |d| < beta, else the sign of d. Value and gradient are continuous at beta.
+
+    Domain: real. Units: those of the arguments, as beta's.
+
+    Arguments:
+        predictions: any shape; float64, float32, float16 or bfloat16.
+        targets: the same shape and dtype.
+        beta: where the square ends, >= 0. Limits: 0 is `l1_loss` exactly; as beta grows, the loss falls to 0.
+        weights: multiplier of each loss, broadcast to the shape of predictions.
+        reduction: "none" (the shape of predictions), "mean" (over all elements) or "sum".
+        normalizer: positive number that a "none" or "sum" result is divided by.
+
+    Raises ReflossError (a ValueError or TypeError) for any argument outside these.
+
+    >>> import numpy as np, refloss
+    >>> refloss.smooth_l1_loss.value_and_grad(np.array([0.5, 3.0]), np.zeros(2), beta=2.0)
+    (array([0.0625, 2.    ]), array([0.25, 1.  ]))
+
+    Does not: sum over the four coordinates of a box.
+    Neighbours: `huber_loss` with delta=beta is beta times this.
+    Elsewhere: TensorFlow's detectors call Huber's loss smooth L1 (off by the factor beta); keras-cv 0.9.0 leaves out the
+    division by beta, so that the loss jumps at |d| = beta; Caffe's sigma means beta = 1 / sigma^2.
+    """
     return Setting(0, (_positive("smooth_l1_loss", "beta", beta, "0 is L1, 1 is Fast R-CNN's"),))
 
 
@@ -123,5 +192,28 @@ def huber_loss(
     predictions: ArrayLike, targets: ArrayLike, *, delta: float = 1.0,
     weights: ArrayLike | None = None, reduction: Reduction = "none", normalizer: float | None = None,
 ) -> Setting:  # fmt: skip
-    """Doc."""
+    """Huber's loss (Huber 1964): d^2 / 2 where |d| < delta, else delta (|d| - delta / 2), d = prediction - target.
+
+    Gradient: d where |d| < delta, else delta times the sign of d.
+
+    Domain: real. Units: those of the arguments, squared; delta has the arguments' unit.
+
+    Arguments:
+        predictions: any shape; float64, float32, float16 or bfloat16.
+        targets: the same shape and dtype.
+        delta: where the square ends, >= 0. Limits: infinity is half the squared error exactly; 0 is the constant 0.
+        weights: multiplier of each loss, broadcast to the shape of predictions.
+        reduction: "none" (the shape of predictions), "mean" (over all elements) or "sum".
+        normalizer: positive number that a "none" or "sum" result is divided by.
+
+    Raises ReflossError (a ValueError or TypeError) for any argument outside these.
+
+    >>> import numpy as np, refloss
+    >>> refloss.huber_loss.value_and_grad(np.array([0.5, 3.0]), np.zeros(2), delta=2.0)
+    (array([0.125, 4.   ]), array([0.5, 2. ]))
+
+    Does not: keep the slope at 1; `smooth_l1_loss` does.
+    Neighbours: delta times `smooth_l1_loss` with beta=delta; equal to it for 1.
+    Elsewhere: google/automl uses delta=0.1 and divides by four times the positives.
+    """
     return Setting(0, (_positive("huber_loss", "delta", delta, "infinity is half the squared error"),))

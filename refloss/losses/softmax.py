@@ -60,7 +60,32 @@ def softmax_cross_entropy_with_integer_labels(
     logits: ArrayLike, labels: ArrayLike, *,
     weights: ArrayLike | None = None, reduction: Reduction = "none", normalizer: float | None = None,
 ) -> Setting:  # fmt: skip
-    """Doc."""
+    """Softmax cross entropy with one integer label a row: SSD's confidence loss (Liu et al. 2016, eq. 3).
+
+    CE = ln(sum_c exp(x_c)) - x_label. Gradient: softmax(x)_c - [c = label].
+    In SSD class 0 is the background; the sum over positives and mined negatives is divided by the number of positives.
+
+    Domain: logits real; labels in [0, classes), or IGNORE. Link: softmax.
+
+    Arguments:
+        logits: (..., classes); float64, float32, float16 or bfloat16.
+        labels: (...), integers: a class, or `refloss.IGNORE` (-2: loss 0, gradient 0, not counted by a mean).
+        weights: multiplier of each row's loss, broadcast to the shape of labels.
+        reduction: "none" (the shape of labels), "mean" (over rows that are not ignored) or "sum".
+        normalizer: positive number that a "none" or "sum" result is divided by: max(1, positives).
+
+    Raises ReflossError (a ValueError or TypeError) for any argument outside these; NEGATIVE (-1) is not a label here, since the
+    background is a class of its own. NaN in a logit stays in its row.
+
+    >>> import numpy as np, refloss
+    >>> logits = np.log([[0.95, 0.05], [0.05, 0.95], [0.5, 0.5]])
+    >>> refloss.softmax_cross_entropy_with_integer_labels(logits, np.array([0, 0, refloss.IGNORE]))
+    array([0.05129329, 2.99573227, 0.        ])
+
+    Does not: mine negatives, weight classes, or smooth labels.
+    Neighbours: with two classes it is `binary_cross_entropy` of the difference of the logits; gamma=0 of the focal form is this.
+    Elsewhere: PyTorch's ignore_index is -100 by default, and its mean of no row at all is NaN (here 0).
+    """
     return Setting(0, (1.0, 1.0, 0.0))
 
 
@@ -77,7 +102,36 @@ def softmax_focal_loss_with_integer_labels(
     logits: ArrayLike, labels: ArrayLike, *, alpha: float | None = None, gamma: float = 2.0,
     weights: ArrayLike | None = None, reduction: Reduction = "none", normalizer: float | None = None,
 ) -> Setting:  # fmt: skip
-    """Doc."""
+    """Softmax focal loss with one integer label a row: -alpha_t (1 - p)^gamma ln(p), p the softmax of the label's class.
+
+    Lin et al. 2017, eq. 5, with the softmax in the place of the sigmoid (the paper's section 3.2 names the extension to many
+    classes without a formula). Gradient: with G = alpha_t (1 - p)^gamma (1 - p - gamma p ln(p)), -G at the label and
+    G p_c / (1 - p) at class c.
+
+    Domain: logits real; labels in [0, classes), or IGNORE. Link: softmax.
+
+    Arguments:
+        logits: (..., classes); float64, float32, float16 or bfloat16.
+        labels: (...), integers: a class, or `refloss.IGNORE` (-2: loss 0, gradient 0, not counted by a mean).
+        alpha: weight in [0, 1] of rows labelled 1 or above, 1 - alpha that of class 0, the background (as SSD numbers classes);
+            None (the default) weights neither.
+        gamma: focusing parameter >= 0; 0 is cross entropy exactly.
+        weights: multiplier of each row's loss, broadcast to the shape of labels.
+        reduction: "none" (the shape of labels), "mean" (over rows that are not ignored) or "sum".
+        normalizer: positive number that a "none" or "sum" result is divided by: max(1, positives).
+
+    Raises ReflossError (a ValueError or TypeError) for any argument outside these. NaN in a logit stays in its row.
+
+    >>> import numpy as np, refloss
+    >>> logits = np.log([[0.95, 0.05], [0.05, 0.95]])
+    >>> refloss.softmax_focal_loss_with_integer_labels(logits, np.array([0, 0]))
+    array([1.28233236e-04, 2.70364838e+00])
+
+    Does not: take a weight for each class; use weights=class_weights[labels].
+    Neighbours: `softmax_cross_entropy_with_integer_labels` is gamma=0, alpha=None.
+    Elsewhere: mmcv multiplies every class by alpha; Keras clips p at 1e-7, multiplies every class by alpha, and focuses each
+    class by its own clipped probability; kornia weights class 0 by 1 - alpha, as here.
+    """
     name = "softmax_focal_loss_with_integer_labels"
     real = real_gamma(name, gamma)
     return Setting(power_mode(real), (*balance(name, alpha), real))
