@@ -5,7 +5,7 @@ from typing import Any
 from ..errors import bad_type
 from . import check
 from .fma import fma
-from .scalar import exp_of_minus, log, portable
+from .scalar import exp_of_minus, log, portable, rounded
 
 
 def balance(function: str, alpha: Any) -> tuple[float, float]:
@@ -41,7 +41,7 @@ def power(mode: Any, q: Any, q_lo: Any, log_hi: Any, log_lo: Any, gamma: Any, ga
     if mode == 0:
         result = T(1)
     elif mode == 2:
-        result = fma(q, q, T(2) * q * q_lo)
+        result = fma(q, q, rounded(q + q, q_lo))
     else:
         p = gamma * log_hi
         hi, lo = exp_of_minus(p, fma(gamma, log_hi, -p) + fma(gamma, log_lo, gamma_lo * log_hi))
@@ -57,7 +57,7 @@ def minus_log(mode: Any, k: Any, k_lo: Any, a: Any, use_a: Any, l_hi: Any, l_lo:
         top, bottom = T(0), T(0)
     else:
         h, lo = log(k, k_lo)
-        h, lo = (a, T(0)) if use_a else (-h, -lo)
+        h, lo = (a if a < T(1e30) else T(1e30), T(0)) if use_a else (-h, -lo)  # an infinite a would leave inf - inf below
         top = l_hi + h
         z = top - l_hi
         bottom = ((l_hi - (top - z)) + (h - z)) + (l_lo + lo)

@@ -47,19 +47,17 @@ def turn(boxes: Any, columns: Any, centred: Any) -> Any:
 
 
 @portable
-def turn_back(columns: Any, grad: Any, centred: Any) -> None:
-    """Derivatives by low, high and size of both axes (columns 13 to 18) into rows of derivatives by the box's four numbers."""
-    T = type(grad[0, 0])
+def by_own_numbers(columns: Any, n: Any, centred: Any) -> None:
+    """Derivatives by low, high and size of an axis, in place, as those by the two numbers that the box has for it."""
+    T = type(columns[0, 0])
     for j in range(2):
-        low, high, size = columns[13 + 2 * j], columns[14 + 2 * j], columns[17 + j]
+        low, high, size = columns[13 + 2 * j, :n], columns[14 + 2 * j, :n], columns[17 + j, :n]
         if centred:
-            for i in range(grad.shape[0]):
-                grad[i, j] = low[i] + high[i]
-                grad[i, 2 + j] = fma(T(0.5), high[i] - low[i], size[i])
+            for i in range(n):
+                low[i], high[i] = low[i] + high[i], fma(T(0.5), high[i] - low[i], size[i])
         else:
-            for i in range(grad.shape[0]):
-                grad[i, j] = low[i] - size[i]
-                grad[i, 2 + j] = high[i] + size[i]
+            for i in range(n):
+                low[i], high[i] = low[i] - size[i], high[i] + size[i]
 
 
 def signature(types: Any, scalar: Any, line: Any, params: Any) -> Any:
@@ -101,10 +99,12 @@ def drive(unit: bool, stamp: str) -> Callable[..., Any]:
                 finish(vs, ws, weights[:0], divisor if value.size else one)
             if grad.size:
                 us = upstream[lo:hi] if upstream.size else upstream
-                if ws.size or us.size or divisor != one:
-                    for j in range(13, 19):
-                        finish(columns[j, :count], ws, us, divisor)
-                turn_back(columns, grad[lo:hi], centred)
+                by_own_numbers(columns, count, centred)
+                for j in range(4):
+                    column, out = columns[13 + 2 * (j % 2) + j // 2, :count], grad[lo:hi]
+                    finish(column, ws, us, divisor)
+                    for i in range(count):
+                        out[i, j] = column[i]
             if sums.size:
                 sums[b, 0], sums[b, 1] = fixed_sum(vs, lanes)
 

@@ -181,12 +181,13 @@ def _pairs(kernel: Any, mode: int, fold: Any) -> Callable[..., Any]:
             if value.size:
                 value[i] = v
             if grad.size:
-                gx1, gx2 = scaled(gx1, weights, upstream, i, divisor), scaled(gx2, weights, upstream, i, divisor)
-                gy1, gy2 = scaled(gy1, weights, upstream, i, divisor), scaled(gy2, weights, upstream, i, divisor)
-                gw, gh = scaled(gw, weights, upstream, i, divisor), scaled(gh, weights, upstream, i, divisor)
-                grad[i, 0], grad[i, 1] = (gx1 + gx2, gy1 + gy2) if centred else (gx1 - gw, gy1 - gh)
-                grad[i, 2] = fma(T(0.5), gx2 - gx1, gw) if centred else gx2 + gw
-                grad[i, 3] = fma(T(0.5), gy2 - gy1, gh) if centred else gy2 + gh
+                g0, g1 = (gx1 + gx2, gy1 + gy2) if centred else (gx1 - gw, gy1 - gh)
+                g2 = fma(T(0.5), gx2 - gx1, gw) if centred else gx2 + gw
+                g3 = fma(T(0.5), gy2 - gy1, gh) if centred else gy2 + gh
+                grad[i, 0] = scaled(g0, weights, upstream, i, divisor)
+                grad[i, 1] = scaled(g1, weights, upstream, i, divisor)
+                grad[i, 2] = scaled(g2, weights, upstream, i, divisor)
+                grad[i, 3] = scaled(g3, weights, upstream, i, divisor)
             hi, lo = add(hi, lo, v)
         if sums.size:
             fold(sums, hi, lo)

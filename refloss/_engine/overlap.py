@@ -32,9 +32,9 @@ def center_distance(x1: Any, x2: Any, u1: Any, u2: Any) -> Any:
 
 @portable
 def over(a: Any, b: Any) -> Any:
-    """a / b, and 0 where b is 0."""
+    """a / b, and 0 where b is 0 (b >= 0, or NaN, which stays)."""
     T = type(a)
-    return a / b if b > T(0) else T(0)
+    return T(0) if b <= T(0) else a / b
 
 
 @portable

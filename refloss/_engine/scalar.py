@@ -92,7 +92,7 @@ def exp_of_minus(a: Scalar, b: Scalar) -> Pair:
     """exp(-(a + b)) for a >= 0 and b small against a (or against 1): about 0.06 eps as two words. NaN gives NaN."""
     T = type(a)
     log2e, ln2_hi, ln2_lo, magic, limit, deep = constants(a)
-    a = limit if a > limit else a
+    a, b = (limit, T(0)) if a > limit else (a, b)
     k = fma(-a, log2e, magic)
     n = k - magic
     exact = fma(-n, ln2_hi, -a)  # no rounding: both nearly cancel

@@ -31,7 +31,7 @@ def kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
     u, v = fma(u, keep, share), fma(v, keep, share)
     weight = fma(t, positive, rounded(c, negative))
     gradient = weight * (r * fma(-e, u, v))
-    return weight * fma(T(0) if v == T(0) else a, v, log_hi + log_lo), gradient if likely else -gradient
+    return rounded(weight, fma(T(0) if v == T(0) else a, v, log_hi + log_lo)), gradient if likely else -gradient
 
 
 SETTINGS = tuple(

@@ -44,15 +44,16 @@ def kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
     k = fma(e, u, v)
     k_lo = fma(e_lo, u, fma(e, u, v - k)) + fma(e, u_lo, v_lo)
     cross_entropy = fma(T(0) if sure else a, v, log_hi + log_lo)
-    miss = r * k
+    miss = rounded(r, k)
     miss_lo = fma(r, k, -miss) + fma(r_lo, k, r * k_lo)
     top, bottom = minus_log(mode, k, k_lo, a, sure, log_hi, log_lo)
     weight = fma(t, positive, rounded(c, negative)) * power(mode, miss, miss_lo, top, bottom, gamma, gamma_lo)
     slope = fma(-e, u, v)
     if mode != 0:
-        slope = fma(gamma * (v - u) * (T(1) if sure else e / k), cross_entropy, slope)
+        steep = cross_entropy if cross_entropy < T(1e30) else T(1e30)  # 0 times infinity has the limit 0 here
+        slope = fma(gamma * (v - u) * (T(1) if sure else e / k), steep, slope)
     gradient = weight * (r * slope)
-    return weight * cross_entropy, gradient if likely else -gradient
+    return rounded(weight, cross_entropy), gradient if likely else -gradient
 
 
 SETTINGS = tuple(

@@ -99,7 +99,11 @@ def iou_kernel(
     else:
         value, slope = fma(-iou, iou, T(1)), T(-2) * iou
     meet, grow = slope * meet, slope * grow
-    return value, x[1] * y[0] * meet, x[2] * y[0] * meet, y[1] * x[0] * meet, y[2] * x[0] * meet, h * grow, w * grow
+    return (
+        value,
+        rounded(x[1] * y[0], meet), rounded(x[2] * y[0], meet), rounded(y[1] * x[0], meet), rounded(y[2] * x[0], meet),
+        rounded(h, grow), rounded(w, grow),
+    )  # fmt: skip
 
 
 @portable
@@ -118,7 +122,7 @@ def giou_kernel(
         (T(1) - iou) + empty,
         fma(x[1] * y[0], meet, x[4] * y[3] * full), fma(x[2] * y[0], meet, x[5] * y[3] * full),
         fma(y[1] * x[0], meet, y[4] * x[3] * full), fma(y[2] * x[0], meet, y[5] * x[3] * full),
-        h * grow, w * grow,
+        rounded(h, grow), rounded(w, grow),
     )  # fmt: skip
 
 

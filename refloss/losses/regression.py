@@ -8,7 +8,7 @@ from numpy.typing import ArrayLike
 from .._engine import check
 from .._engine.fma import fma
 from .._engine.record import Reduction, Setting, loss
-from .._engine.scalar import portable
+from .._engine.scalar import portable, rounded
 
 
 def squared_formula(xp: Any, predictions: Any, targets: Any, *, factor: float) -> Any:
@@ -46,8 +46,8 @@ def squared_kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
     factor = params[0]
     T = type(x)
     d = x - t
-    scaled = factor * d
-    return scaled * d, T(2) * scaled
+    scaled = rounded(factor, d)
+    return rounded(scaled, d), T(2) * scaled
 
 
 @portable
@@ -64,7 +64,7 @@ def smooth_l1_kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
     d = x - t
     a = abs(d)
     slope = d / beta
-    value = T(0.5) * (a * abs(slope)) if a < beta else fma(T(-0.5), beta, a)
+    value = rounded(T(0.5) * a, abs(slope)) if a < beta else fma(T(-0.5), beta, a)
     return value, slope if a < beta else sign(d)
 
 
@@ -74,7 +74,7 @@ def huber_kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
     T = type(x)
     d = x - t
     a = abs(d)
-    value = T(0.5) * (a * a) if a < delta else delta * fma(T(-0.5), delta, a)
+    value = rounded(T(0.5) * a, a) if a < delta else rounded(delta, fma(T(-0.5), delta, a))
     return value, d if a < delta else delta * sign(d)
 
 

@@ -52,7 +52,7 @@ def kernel(mode: Any, label: Any, gap: Any, gap_lo: Any, e: Any, others: Any, ot
     else:
         pull = weight * fma(gamma * (e * inverse), cross_entropy, miss)
         push = pull / others if others > T(0) else T(0)
-    return weight * cross_entropy, pull, push
+    return rounded(weight, cross_entropy), pull, push
 
 
 @loss(kind="rows", targets="labels", formula=formula, kernel=kernel, settings=({},))

@@ -1,0 +1,89 @@
+"""The laws of the kernels, read off the machine code: packed instructions, typed constants, no product left for a compiler to fuse."""
+
+import re
+from typing import Any
+
+import numba
+import numpy as np
+import pytest
+from numba import types
+
+from refloss._engine import cpu
+from refloss._engine.compile import OPTIONS, teach_cpu
+from refloss._engine.record import REGISTRY
+
+X86 = numba.core.config.CPU_NAME or ""
+KERNELS = {}
+for _loss in REGISTRY.values():
+    for _parameters in _loss.settings:
+        _mode = _loss.setting(**_parameters).mode
+        KERNELS.setdefault((_loss.kind, _loss.kernel.__name__, _mode), (_loss, _mode))
+
+
+def compiled(kind: str, kernel: Any, mode: int, dtype: Any = types.float32) -> Any:
+    """The hot loop around a kernel, compiled afresh: what comes from the disk cache cannot be inspected."""
+    teach_cpu()
+    module = cpu.KINDS[kind]
+    line, params = types.Array(dtype, 1, "C"), types.UniTuple(dtype, cpu.PARAMS)
+    signature = module.signature(types, dtype, line, params)
+    return numba.cfunc(signature, nopython=True, error_model="numpy")(module.hot(kernel, mode, "fresh"))._library
+
+
+def products_in_sums(ir: str) -> list[str]:
+    """Sums and differences that use a product directly: a compiler may contract such a pair, and then bits differ by machine."""
+    found = []
+    for function in re.split(r"\ndefine ", ir)[1:]:
+        products = set(re.findall(r"(%[\w.]+) = fmul ", function))
+        for line in re.findall(r"= (?:fadd|fsub) [^\n]*", function):
+            found += [line for operand in re.findall(r"%[\w.]+", line) if operand in products]
+    return found
+
+
+@pytest.mark.parametrize("key", KERNELS, ids=lambda key: "-".join(map(str, key)))
+def test_hot_loop(key: Any) -> None:
+    loss, mode = KERNELS[key]
+    library = compiled(loss.kind, loss.kernel, mode)
+    ir, assembly = library.get_llvm_str(), library.get_asm_str()
+    assert not products_in_sums(ir)
+    assert "double" not in re.sub(r"declare [^\n]*", "", ir).split("define", 1)[1], "float64 in a float32 kernel"
+    packed = len(re.findall(r"\b[vV]?(?:fn?m(?:add|sub)\d*|mul|add|sub|div)ps\b|\bf(?:mla|mul|add|sub|div)\s+v", assembly))
+    assert packed >= 4, "the hot loop holds no packed arithmetic"
+
+
+def test_a_scalar_loop_is_seen() -> None:
+    """The check above can fail: a library call in a kernel leaves no packed loop, and an unfused pair is found."""
+    import math
+
+    from refloss._engine.scalar import portable
+
+    @portable
+    def kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
+        return type(x)(math.erf(x)) * t + x, t
+
+    library = compiled("elementwise", kernel, 0)
+    assert products_in_sums(library.get_llvm_str())
+    assert not re.search(r"[vV]?mulps", library.get_asm_str())
+
+
+def test_strict_ieee() -> None:
+    assert OPTIONS == {"nogil": True, "error_model": "numpy", "fastmath": False}
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_plain_python_gives_the_compiled_bits(dtype: Any) -> None:
+    """The kernels' text run by Python, with an exact fma, is what the compiler made of it."""
+    from inputs import random_inputs
+
+    from refloss._engine.call import two_words
+
+    for loss in REGISTRY.values():
+        if loss.kind != "elementwise":
+            continue
+        for parameters in loss.settings:
+            x, t = random_inputs(loss, 40, dtype)
+            value, gradient = loss.value_and_grad(x, t, **parameters)
+            setting = loss.setting(**parameters)
+            with np.errstate(all="ignore"):
+                plain = [loss.kernel(setting.mode, a, b, two_words(setting, dtype)) for a, b in zip(x, t, strict=True)]
+            np.testing.assert_array_equal(value, [p[0] for p in plain])
+            np.testing.assert_array_equal(gradient, [p[1] for p in plain])
