@@ -7,4 +7,15 @@ from .errors import ReflossError, ReflossTypeError, ReflossValueError
 from .losses import *  # noqa: F403
 
 __version__ = "0.1.0"
-__all__ = [*losses.__all__, "IGNORE", "NEGATIVE", "ReflossError", "ReflossTypeError", "ReflossValueError", "__version__", "boxes", "iou", "iou_matrix"]
+__all__ = [
+    *losses.__all__,
+    "IGNORE",
+    "NEGATIVE",
+    "ReflossError",
+    "ReflossTypeError",
+    "ReflossValueError",
+    "__version__",
+    "boxes",
+    "iou",
+    "iou_matrix",
+]

@@ -2,8 +2,6 @@
 
 from typing import Any
 
-import numpy as np
-
 from .scalar import portable
 
 BLOCK = 4096  # elements; the scratch of a block stays in a 32 KiB cache

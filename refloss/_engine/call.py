@@ -62,7 +62,9 @@ def _blame(loss: Loss[Any], setting: Setting, x: Array, t: Array) -> None:
                 other = "xyxy" if cxcywh else "cxcywh"
                 bad_value(loss.name, argument, f"boxes with {wanted}", got, f'sort the corners, or say box_format="{other}"')
     where = int(np.argmax(~((t >= 0) & (t <= 1))))
-    bad_value(loss.name, loss.arrays[1], "in [0, 1]", f"{t[where]} at flat index {where}", "class labels go to the *_with_integer_labels losses")
+    bad_value(
+        loss.name, loss.arrays[1], "in [0, 1]", f"{t[where]} at flat index {where}", "class labels go to the *_with_integer_labels losses"
+    )
 
 
 def evaluate(loss: Loss[Any], gradient: bool, *args: Any, **kwargs: Any) -> tuple[Array, Array]:
@@ -100,9 +102,7 @@ def evaluate(loss: Loss[Any], gradient: bool, *args: Any, **kwargs: Any) -> tupl
     w = check.weights(loss.name, weights, loss_shape, T)
     total = 0.0
     if xs.size:
-        total = run(
-            loss, setting, xs, ts, weights=w, upstream=none, divisor=divisor, value=value, grad=grad, total=reduction != "none"
-        )
+        total = run(loss, setting, xs, ts, weights=w, upstream=none, divisor=divisor, value=value, grad=grad, total=reduction != "none")
     if reduction == "none":
         result = value.reshape(loss_shape).astype(dtype, copy=False)[()]
     else:

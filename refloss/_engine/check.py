@@ -14,7 +14,7 @@ NEGATIVE, IGNORE = -1, -2  # a row that belongs to no class; a row that does not
 
 def number(function: str, argument: str, value: Any, low: float, high: float, way_out: str) -> float:
     """A real number in [low, high]."""
-    if isinstance(value, (bool, str)) or not np.isscalar(value) and np.ndim(value) != 0:
+    if isinstance(value, (bool, str)) or (not np.isscalar(value) and np.ndim(value) != 0):
         bad_type(function, argument, "a number", type(value).__name__, way_out)
     try:
         real = float(value)

@@ -237,8 +237,8 @@ def giou_loss(
         normalizer: positive number that a "none" or "sum" result is divided by.
 
     Raises ReflossError (a ValueError or TypeError) for any argument outside these, a reversed box by its index.
-    Limits: a quotient 0/0 is 0, so boxes without area have IoU 0, and C = 0 adds nothing; value and gradient are finite everywhere. Where edges
-    coincide, the gradient is the mean of both sides.
+    Limits: a quotient 0/0 is 0, so boxes without area have IoU 0, and C = 0 adds nothing; value and gradient are finite everywhere.
+    Where edges coincide, the gradient is the mean of both sides.
 
     >>> import numpy as np, refloss
     >>> boxes, targets = np.array([[0.0, 0.0, 10.0, 20.0]]), np.array([[30.0, 25.0, 60.0, 40.0]])
@@ -274,8 +274,8 @@ def diou_loss(
         normalizer: positive number that a "none" or "sum" result is divided by.
 
     Raises ReflossError (a ValueError or TypeError) for any argument outside these, a reversed box by its index.
-    Limits: a quotient 0/0 is 0, so boxes without area have IoU 0, and c = 0 adds nothing; value and gradient are finite everywhere. Where edges
-    coincide, the gradient is the mean of both sides.
+    Limits: a quotient 0/0 is 0, so boxes without area have IoU 0, and c = 0 adds nothing; value and gradient are finite everywhere.
+    Where edges coincide, the gradient is the mean of both sides.
 
     >>> import numpy as np, refloss
     >>> boxes, targets = np.array([[0.0, 0.0, 10.0, 20.0]]), np.array([[30.0, 25.0, 60.0, 40.0]])
