@@ -5,6 +5,8 @@ from typing import Any
 from .fma import fma
 from .scalar import portable, rounded
 
+EMPTY = 2.0**-126  # an area below this counts as none, in every type, so that 1 / area is finite
+
 
 @portable
 def below(a: Any, b: Any) -> Any:
@@ -32,9 +34,9 @@ def center_distance(x1: Any, x2: Any, u1: Any, u2: Any) -> Any:
 
 @portable
 def over(a: Any, b: Any) -> Any:
-    """a / b, and 0 where b is 0 (b >= 0, or NaN, which stays)."""
+    """a / b, and 0 where b is empty: below 2^-126, the smallest normal float32 (NaN stays NaN)."""
     T = type(a)
-    return T(0) if b <= T(0) else a / b
+    return T(0) if b < T(EMPTY) else a / b
 
 
 @portable

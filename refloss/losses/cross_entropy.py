@@ -14,8 +14,9 @@ from .._engine.scalar import logistic, portable, rounded
 def formula(xp: Any, logits: Any, targets: Any, *, alpha: float | None, label_smoothing: float) -> Any:
     positive, negative = (1, 1) if alpha is None else (alpha, 1 - alpha)
     smooth = targets * (1 - label_smoothing) + label_smoothing / 2
+    rest = (1 - targets) * (1 - label_smoothing) + label_smoothing / 2  # 1 - smooth
     alpha_t = targets * positive + (1 - targets) * negative  # of the targets as given, not of the smoothed ones
-    return alpha_t * (smooth * xp.softplus(-logits) + (1 - smooth) * xp.softplus(logits))
+    return alpha_t * (smooth * xp.softplus(-logits) + rest * xp.softplus(logits))
 
 
 @portable

@@ -23,8 +23,7 @@ def formula(xp: Any, logits: Any, targets: Any, *, alpha: float | None, gamma: f
 
 def labels_formula(xp: Any, logits: Any, labels: Any, *, alpha: float | None, gamma: float) -> Any:
     targets = xp.one_hot(labels, logits)
-    counted = xp.where(labels == check.IGNORE, 0, 1)[..., None]
-    return counted * formula(xp, logits, targets, alpha=alpha, gamma=gamma)
+    return xp.where((labels == check.IGNORE)[..., None], 0, formula(xp, logits, targets, alpha=alpha, gamma=gamma))
 
 
 @portable

@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from .._engine import check
 from .._engine.fma import fma
-from .._engine.overlap import axis, center_distance, iou_parts, over
+from .._engine.overlap import EMPTY, axis, center_distance, iou_parts, over
 from .._engine.record import Reduction, Setting, loss
 from .._engine.scalar import arctan_of_ratio, log, portable, rounded
 from ..errors import bad_type
@@ -19,9 +19,9 @@ LOG_FLOOR = 1e-6  # -ln(IoU) of boxes that (nearly) do not meet is held at 13.81
 
 
 def ratio(xp: Any, a: Any, b: Any) -> Any:
-    """a / b, and 0 where b is 0."""
-    positive = b > 0
-    return xp.where(positive, a / xp.where(positive, b, 1), 0)
+    """a / b, and 0 where b is empty (in effect, where it is 0)."""
+    empty = b < EMPTY
+    return xp.where(empty, 0, a / xp.where(empty, 1, b))
 
 
 class Geometry:
@@ -200,8 +200,8 @@ def iou_loss(
         normalizer: positive number that a "none" or "sum" result is divided by.
 
     Raises ReflossError (a ValueError or TypeError) for any argument outside these, a reversed box by its index.
-    Limits: a quotient 0/0 is 0, so boxes without area have IoU 0; value and gradient are finite everywhere. Where edges
-    coincide, the gradient is the mean of both sides.
+    Limits: a quotient by 0 (or by less than 2^-126) is 0: boxes without area have IoU 0.
+    Value and gradient are finite for sizes of 0, and from 1e-18 up. Where edges coincide, the gradient is the mean of both sides.
 
     >>> import numpy as np, refloss
     >>> boxes, targets = np.array([[10.0, 10.0, 50.0, 40.0]]), np.array([[20.0, 15.0, 70.0, 60.0]])
@@ -237,8 +237,8 @@ def giou_loss(
         normalizer: positive number that a "none" or "sum" result is divided by.
 
     Raises ReflossError (a ValueError or TypeError) for any argument outside these, a reversed box by its index.
-    Limits: a quotient 0/0 is 0, so boxes without area have IoU 0, and C = 0 adds nothing; value and gradient are finite everywhere.
-    Where edges coincide, the gradient is the mean of both sides.
+    Limits: a quotient by 0 (or by less than 2^-126) is 0: boxes without area have IoU 0, and C = 0 adds nothing.
+    Value and gradient are finite for sizes of 0, and from 1e-18 up. Where edges coincide, the gradient is the mean of both sides.
 
     >>> import numpy as np, refloss
     >>> boxes, targets = np.array([[0.0, 0.0, 10.0, 20.0]]), np.array([[30.0, 25.0, 60.0, 40.0]])
@@ -274,8 +274,8 @@ def diou_loss(
         normalizer: positive number that a "none" or "sum" result is divided by.
 
     Raises ReflossError (a ValueError or TypeError) for any argument outside these, a reversed box by its index.
-    Limits: a quotient 0/0 is 0, so boxes without area have IoU 0, and c = 0 adds nothing; value and gradient are finite everywhere.
-    Where edges coincide, the gradient is the mean of both sides.
+    Limits: a quotient by 0 (or by less than 2^-126) is 0: boxes without area have IoU 0, and c = 0 adds nothing.
+    Value and gradient are finite for sizes of 0, and from 1e-18 up. Where edges coincide, the gradient is the mean of both sides.
 
     >>> import numpy as np, refloss
     >>> boxes, targets = np.array([[0.0, 0.0, 10.0, 20.0]]), np.array([[30.0, 25.0, 60.0, 40.0]])
@@ -319,9 +319,9 @@ def ciou_loss(
         normalizer: positive number that a "none" or "sum" result is divided by.
 
     Raises ReflossError (a ValueError or TypeError) for any argument outside these, a reversed box by its index.
-    Limits: a quotient 0/0 is 0, so boxes without area have IoU 0, c = 0 adds nothing, and a point has no
-    aspect ratio (v = 0); value and gradient are finite everywhere. Where edges
-    coincide, the gradient is the mean of both sides.
+    Limits: a quotient by 0 (or by less than 2^-126) is 0: boxes without area have IoU 0, c = 0 adds nothing,
+    and a point has no aspect ratio (v = 0).
+    Value and gradient are finite for sizes of 0, and from 1e-18 up. Where edges coincide, the gradient is the mean of both sides.
 
     >>> import numpy as np, refloss
     >>> boxes, targets = np.array([[0.0, 0.0, 20.0, 10.0]]), np.array([[0.0, 0.0, 10.0, 20.0]])

@@ -1,5 +1,6 @@
 """Softmax cross entropy and its focal form, with integer labels: SSD's confidence loss."""
 
+import math
 from typing import Any
 
 from numpy.typing import ArrayLike
@@ -15,13 +16,14 @@ from .focal import real_gamma
 def focal_formula(xp: Any, logits: Any, labels: Any, *, alpha: float | None, gamma: float) -> Any:
     positive, negative = (1, 1) if alpha is None else (alpha, 1 - alpha)
     at_label = xp.one_hot(labels, logits)
-    below = xp.stop_gradient(xp.max(logits))[..., None] - logits
-    gap = xp.sum(at_label * below)  # how far the label's logit lies below the largest
-    others = xp.sum((1 - at_label) * xp.exp(-below))
-    cross_entropy = gap + xp.log1p((xp.exp(-gap) - 1) + others)
-    miss = others / (xp.exp(-gap) + others)  # 1 - p of the label
-    alpha_t = xp.where(labels == 0, negative, positive)
-    return xp.where(labels == check.IGNORE, 0, alpha_t * xp.power(miss, gamma) * cross_entropy)
+    own = at_label == 1
+    rival = xp.stop_gradient(xp.max(xp.where(own, -math.inf, logits)))  # the largest of the others, to keep exp in range
+    rival = xp.where(rival == -math.inf, 0, rival)  # one class: there is no other
+    others = xp.sum(xp.where(own, 0, xp.exp(xp.where(own, 0, logits - rival[..., None]))))
+    alone = others == 0
+    margin = xp.log(xp.where(alone, 1, others)) + (rival - xp.sum(at_label * logits))  # p of the label = sigmoid(-margin)
+    loss = xp.where(alone, 0, xp.power(xp.sigmoid(margin), gamma) * xp.softplus(margin))
+    return xp.where(labels == check.IGNORE, 0, xp.where(labels == 0, negative * loss, positive * loss))
 
 
 def formula(xp: Any, logits: Any, labels: Any) -> Any:
