@@ -1,0 +1,105 @@
+"""From a call to its result: check, choose between kernel and formula, and tell autograd where the gradient comes from."""
+
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import torch
+from torch import Tensor
+
+from refloss._engine.record import REGISTRY
+from refloss.errors import ReflossError
+
+from . import check, formula
+from .common import HALF
+from .ops import gradient as gradient_op
+from .ops import value as value_op
+
+KERNELS = ("cpu", "cuda", "meta")
+Call = tuple[str, int, tuple[float, ...], bool, str, float]  # loss, its Setting, reduction, divisor: as the operators take them
+
+
+class _Loss(torch.autograd.Function):
+    """The forward pass computes values only; the backward pass computes the gradient from the inputs again."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, first: Tensor, second: Tensor, weights: Tensor | None, normalizer: Tensor | None, call: Call, parameters: dict[str, Any]
+    ) -> Tensor:
+        ctx.save_for_backward(first, second, weights, normalizer)
+        ctx.call, ctx.parameters = call, parameters
+        return value_op(first, second, weights, normalizer, *call)
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        if torch.is_grad_enabled() and not torch.compiler.is_compiling():  # create_graph=True
+            gradient = differentiable_gradient(upstream, *ctx.saved_tensors, ctx.call, ctx.parameters)
+        else:
+            gradient = gradient_op(upstream, *ctx.saved_tensors, *ctx.call)
+        return gradient, None, None, None, None, None
+
+
+class _Gradient(torch.autograd.Function):
+    """The gradient as a function that can be differentiated once more."""
+
+    @staticmethod
+    def forward(
+        ctx: Any, upstream: Tensor, first: Tensor, second: Tensor, weights: Tensor | None, normalizer: Tensor | None,
+        call: Call, parameters: dict[str, Any],
+    ) -> Tensor:  # fmt: skip
+        ctx.save_for_backward(upstream, first, second, weights, normalizer)
+        ctx.call, ctx.parameters = call, parameters
+        return gradient_op(upstream, first, second, weights, normalizer, *call)
+
+    @staticmethod
+    def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
+        name, *_, reduction, divisor = ctx.call
+        upstream, first, *others = ctx.saved_tensors
+        both = formula.second_derivative(outer, upstream, first, others, name, reduction, divisor, ctx.parameters)
+        if torch.is_grad_enabled():
+            both = last(*both, outer, upstream, first)
+        return *both, None, None, None, None, None
+
+
+class _Last(torch.autograd.Function):
+    """Second derivatives, tied to what they depend on, so that differentiating them is an error and never a zero."""
+
+    @staticmethod
+    def forward(ctx: Any, by_upstream: Tensor, by_first: Tensor, *sources: Tensor) -> tuple[Tensor, Tensor]:
+        return by_upstream.view_as(by_upstream), by_first.view_as(by_first)
+
+    @staticmethod
+    def backward(ctx: Any, *_: Tensor) -> NoReturn:
+        raise ReflossError("refloss_torch: third derivatives are not there; torch.func.grad differentiates the formula to any order")
+
+
+differentiable: Callable[..., Tensor] = _Loss.apply
+differentiable_gradient: Callable[..., Tensor] = _Gradient.apply
+last: Callable[..., tuple[Tensor, Tensor]] = _Last.apply
+
+
+def evaluate(
+    name: str, first: Tensor, second: Tensor, parameters: dict[str, Any], weights: Tensor | None, reduction: str,
+    normalizer: float | Tensor | None,
+) -> Tensor:  # fmt: skip
+    """What every function and module of this package does."""
+    loss = REGISTRY[name]
+    mode, numbers, centred = check.setting(loss, parameters)
+    if isinstance(first, Tensor) and _under_autocast(first.device.type):
+        first, second = _widened(first), _widened(second)
+    check.tensors(loss, first, second, weights)
+    divisor, scale = check.divisor(loss, first, reduction, normalizer)
+    if first.device.type not in KERNELS or torch._C._are_functorch_transforms_active():
+        return formula.value(first, second, weights, scale, name, reduction, divisor, parameters)
+    call = (name, mode, numbers, centred, reduction, divisor)
+    if first.requires_grad and torch.is_grad_enabled():
+        return differentiable(first, second, weights, scale, call, parameters)
+    return value_op(first, second, weights, scale, *call)
+
+
+def _under_autocast(device: str) -> bool:
+    return (device in ("cpu", "cuda") or torch.amp.is_autocast_available(device)) and torch.is_autocast_enabled(device)
+
+
+def _widened(tensor: Tensor) -> Tensor:
+    """As torch's own losses under autocast: float32 in, float32 out; float64 and integers are left alone."""
+    return tensor.float() if isinstance(tensor, Tensor) and tensor.dtype in HALF else tensor

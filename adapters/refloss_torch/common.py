@@ -1,0 +1,47 @@
+"""What the operators of every device need to know of a call."""
+
+import math
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from refloss._engine.check import IGNORE
+from refloss._engine.record import Loss
+
+HALF = (torch.float16, torch.bfloat16)
+
+
+def loss_shape(loss: Loss[Any], first: Tensor) -> torch.Size:
+    """The shape of the loss with reduction="none"."""
+    return first.shape if loss.kind in ("elementwise", "labels") else first.shape[:-1]
+
+
+def counted(loss: Loss[Any], first: Tensor, second: Tensor) -> Tensor | int:
+    """What a mean divides by: the elements of the loss that are not ignored; a tensor where that depends on the labels."""
+    if loss.targets != "labels":
+        return max(1, math.prod(loss_shape(loss, first)))
+    rows = (second != IGNORE).sum()
+    return (rows * first.shape[-1] if loss.kind == "labels" else rows).clamp(min=1)
+
+
+def plain(tensor: Tensor, dtype: torch.dtype) -> Tensor:
+    """Contiguous, of this type, and without history; a copy only where it has to be one."""
+    if tensor.requires_grad:
+        tensor = tensor.detach()
+    return tensor if tensor.dtype == dtype and tensor.is_contiguous() else tensor.to(dtype).contiguous()
+
+
+def inputs(loss: Loss[Any], first: Tensor, second: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
+    """The tensors as the kernels read them: half precision as float32, labels as int64, weights of the shape of the loss."""
+    dtype = torch.float32 if first.dtype in HALF else first.dtype
+    if weights is not None:
+        weights = plain(weights.expand(loss_shape(loss, first)), dtype)
+    return plain(first, dtype), plain(second, torch.int64 if loss.targets == "labels" else dtype), weights
+
+
+def number(upstream: Tensor) -> Tensor | None:
+    """An upstream gradient that is one number (also expanded, as .sum().backward() leaves it), or None."""
+    if upstream.ndim == 0:
+        return upstream.detach()
+    return None if any(upstream.stride()) else upstream.detach().as_strided((), ())

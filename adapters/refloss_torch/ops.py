@@ -1,0 +1,46 @@
+"""Two registered operators for all losses: `refloss::value` and `refloss::gradient`.
+
+Registered, so that torch.compile, export, FakeTensor and dispatch modes see an operator and never the Numba call inside it.
+Both have one fixed schema; what is absent is None. `mode` and `numbers` are the loss's Setting, `reduction` is "none", "sum"
+or "mean", and `divisor` times `normalizer` is what the result is divided by. Outputs are contiguous, inputs need not be.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from refloss._engine.record import REGISTRY
+
+from . import cpu, cuda
+from .common import loss_shape
+
+IN = (
+    "Tensor first, Tensor second, Tensor? weights, Tensor? normalizer, "
+    "str loss, int mode, float[] numbers, bool centred, str reduction, float divisor"
+)
+
+
+def _value_fake(
+    first: Tensor, second: Tensor, weights: Tensor | None, normalizer: Tensor | None,
+    loss: str, mode: int, numbers: list[float], centred: bool, reduction: str, divisor: float,
+) -> Tensor:  # fmt: skip
+    return first.new_empty(() if reduction != "none" else loss_shape(REGISTRY[loss], first))
+
+
+def _gradient_fake(upstream: Tensor, first: Tensor, *_: Any) -> Tensor:
+    return first.new_empty(first.shape)
+
+
+for name, schema, on_cpu, on_cuda, fake in (
+    ("refloss::value", f"({IN}) -> Tensor", cpu.value, cuda.value, _value_fake),
+    ("refloss::gradient", f"(Tensor upstream, {IN}) -> Tensor", cpu.gradient, cuda.gradient, _gradient_fake),
+):
+    torch.library.define(name, schema, tags=(torch.Tag.pt2_compliant_tag,))
+    torch.library.impl(name, "CPU", on_cpu)
+    torch.library.impl(name, "CUDA", on_cuda)
+    torch.library.register_fake(name, fake)
+
+value: Callable[..., Tensor] = torch.ops.refloss.value.default
+gradient: Callable[..., Tensor] = torch.ops.refloss.gradient.default
