@@ -27,22 +27,18 @@ for loss in REGISTRY.values():
             no_grad = np.empty((0,) * x.ndim, dtype)
             setting = loss.setting()
             if side == "cpu":
-                call.run(
-                    loss, setting, x, t, weights=weights, upstream=upstream, divisor=divisor, value=value, grad=grad, total=False
-                )
+                call.run(loss, setting, x, t, weights=weights, upstream=upstream, divisor=divisor, value=value, grad=grad, total=False)
                 total = call.run(
                     loss, setting, x, t, weights=weights, upstream=upstream, divisor=divisor, value=none, grad=no_grad, total=True
                 )
             else:
                 from refloss._engine import cuda
 
-                sums = np.zeros((cpu.blocks_of(loss.kind, x), 2), dtype)
+                sums = np.zeros((cpu.blocks_of(loss.kind, x.shape), 2), dtype)
                 cuda.run(
                     loss, setting, x, t, weights=weights, upstream=upstream, divisor=divisor, value=value, grad=grad, sums=none[:, None]
                 )
-                cuda.run(
-                    loss, setting, x, t, weights=weights, upstream=upstream, divisor=divisor, value=none, grad=no_grad, sums=sums
-                )
+                cuda.run(loss, setting, x, t, weights=weights, upstream=upstream, divisor=divisor, value=none, grad=no_grad, sums=sums)
                 total = call._sum(sums)
             key = f"{loss.name}-{dtype.__name__}-{divisor}"
             saved[key] = np.concatenate([value.ravel(), grad.ravel().astype(dtype)]).astype(np.float64)

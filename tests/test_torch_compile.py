@@ -118,11 +118,10 @@ def arguments(loss: Loss[Any], reduction: str, dtype: torch.dtype, permuted: boo
 @pytest.mark.parametrize("loss", LOSSES)
 def test_opcheck(loss: Loss[Any], reduction: str, permuted: bool) -> None:
     inputs = arguments(loss, reduction, torch.bfloat16 if permuted else torch.float32, permuted)
-    upstream = torch.ones_like(ops.value(*inputs))
-    if permuted and upstream.ndim > 1:
-        upstream = upstream.transpose(0, 1).contiguous().transpose(0, 1)
-    torch.library.opcheck(ops.value, inputs)
-    torch.library.opcheck(ops.gradient, (upstream, *inputs))
+    torch.library.opcheck(ops.registered_value, inputs)
+    torch.library.opcheck(ops.registered_both, inputs)
+    for one, two in ((ops.value(*inputs), ops.registered_value(*inputs)), (ops.both(*inputs)[1], ops.registered_both(*inputs)[1])):
+        assert torch.equal(one, two)
 
 
 @pytest.mark.parametrize("reduction", REDUCTIONS)

@@ -10,8 +10,8 @@ from refloss._engine.record import REGISTRY
 from refloss.errors import ReflossError
 
 from . import check, formula
-from .common import HALF
-from .ops import gradient as gradient_op
+from .common import HALF, times
+from .ops import both as both_op
 from .ops import value as value_op
 
 KERNELS = ("cpu", "cuda", "meta")
@@ -19,23 +19,29 @@ Call = tuple[str, int, tuple[float, ...], bool, str, float]  # loss, its Setting
 
 
 class _Loss(torch.autograd.Function):
-    """The forward pass computes values only; the backward pass computes the gradient from the inputs again."""
+    """One pass gives the value and its gradient; the backward pass multiplies by what comes from upstream, whatever that is.
+
+    The gradient that waits is as large as the one that backward has to give anyway, and a second pass would take as long as
+    the first (CONTRIBUTING has the measurement).
+    """
 
     @staticmethod
     def forward(
         ctx: Any, first: Tensor, second: Tensor, weights: Tensor | None, normalizer: Tensor | None, call: Call, parameters: dict[str, Any]
     ) -> Tensor:
-        ctx.save_for_backward(first, second, weights, normalizer)
+        value, gradient = both_op(first, second, weights, normalizer, *call)
+        ctx.save_for_backward(gradient, first, second, weights, normalizer)
         ctx.call, ctx.parameters = call, parameters
-        return value_op(first, second, weights, normalizer, *call)
+        return value
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        gradient, first, *others = ctx.saved_tensors
         if torch.is_grad_enabled() and not torch.compiler.is_compiling():  # create_graph=True
-            gradient = differentiable_gradient(upstream, *ctx.saved_tensors, ctx.call, ctx.parameters)
+            result = differentiable_gradient(upstream, gradient, first, *others, ctx.call, ctx.parameters)
         else:
-            gradient = gradient_op(upstream, *ctx.saved_tensors, *ctx.call)
-        return gradient, None, None, None, None, None
+            result = times(upstream, gradient, REGISTRY[ctx.call[0]], first.dtype)
+        return result, None, None, None, None, None
 
 
 class _Gradient(torch.autograd.Function):
@@ -43,21 +49,22 @@ class _Gradient(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, upstream: Tensor, first: Tensor, second: Tensor, weights: Tensor | None, normalizer: Tensor | None,
+        ctx: Any, upstream: Tensor, gradient: Tensor, first: Tensor, second: Tensor, weights: Tensor | None, normalizer: Tensor | None,
         call: Call, parameters: dict[str, Any],
     ) -> Tensor:  # fmt: skip
         ctx.save_for_backward(upstream, first, second, weights, normalizer)
         ctx.call, ctx.parameters = call, parameters
-        return gradient_op(upstream, first, second, weights, normalizer, *call)
+        result = times(upstream, gradient, REGISTRY[call[0]], first.dtype)
+        return result.clone() if result is gradient else result
 
     @staticmethod
     def backward(ctx: Any, outer: Tensor) -> tuple[Tensor | None, ...]:
         name, *_, reduction, divisor = ctx.call
         upstream, first, *others = ctx.saved_tensors
-        both = formula.second_derivative(outer, upstream, first, others, name, reduction, divisor, ctx.parameters)
+        by_upstream, by_first = formula.second_derivative(outer, upstream, first, others, name, reduction, divisor, ctx.parameters)
         if torch.is_grad_enabled():
-            both = last(*both, outer, upstream, first)
-        return *both, None, None, None, None, None
+            by_upstream, by_first = last(by_upstream, by_first, outer, upstream, first)
+        return by_upstream, None, by_first, None, None, None, None, None
 
 
 class _Last(torch.autograd.Function):

@@ -1,4 +1,4 @@
-"""Two registered operators for all losses: `refloss::value` and `refloss::gradient`.
+"""Two registered operators for all losses: `refloss::value`, and `refloss::both`, value and gradient from one pass.
 
 Registered, so that torch.compile, export, FakeTensor and dispatch modes see an operator and never the Numba call inside it.
 Both have one fixed schema; what is absent is None. `mode` and `numbers` are the loss's Setting, `reduction` is "none", "sum"
@@ -14,7 +14,7 @@ from torch import Tensor
 from refloss._engine.record import REGISTRY
 
 from . import cpu, cuda
-from .common import loss_shape
+from .common import HALF, loss_shape, nobody_looks
 
 IN = (
     "Tensor first, Tensor second, Tensor? weights, Tensor? normalizer, "
@@ -29,18 +29,28 @@ def _value_fake(
     return first.new_empty(() if reduction != "none" else loss_shape(REGISTRY[loss], first))
 
 
-def _gradient_fake(upstream: Tensor, first: Tensor, *_: Any) -> Tensor:
-    return first.new_empty(first.shape)
+def _both_fake(first: Tensor, second: Tensor, weights: Tensor | None, normalizer: Tensor | None, *call: Any) -> tuple[Tensor, Tensor]:
+    wide = torch.float32 if first.dtype in HALF else first.dtype
+    return _value_fake(first, second, weights, normalizer, *call), first.new_empty(first.shape, dtype=wide)
 
 
 for name, schema, on_cpu, on_cuda, fake in (
     ("refloss::value", f"({IN}) -> Tensor", cpu.value, cuda.value, _value_fake),
-    ("refloss::gradient", f"(Tensor upstream, {IN}) -> Tensor", cpu.gradient, cuda.gradient, _gradient_fake),
+    ("refloss::both", f"({IN}) -> (Tensor, Tensor)", cpu.both, cuda.both, _both_fake),
 ):
     torch.library.define(name, schema, tags=(torch.Tag.pt2_compliant_tag,))
     torch.library.impl(name, "CPU", on_cpu)
     torch.library.impl(name, "CUDA", on_cuda)
     torch.library.register_fake(name, fake)
 
-value: Callable[..., Tensor] = torch.ops.refloss.value.default
-gradient: Callable[..., Tensor] = torch.ops.refloss.gradient.default
+registered_value: Callable[..., Tensor] = torch.ops.refloss.value.default
+registered_both: Callable[..., tuple[Tensor, Tensor]] = torch.ops.refloss.both.default
+
+
+def value(first: Tensor, second: Tensor, *rest: Any) -> Tensor:
+    return (cpu.value if nobody_looks(first, second) else registered_value)(first, second, *rest)
+
+
+def both(first: Tensor, second: Tensor, *rest: Any) -> tuple[Tensor, Tensor]:
+    """The value, and its gradient in the precision of the computation (float32 for half precision)."""
+    return (cpu.both if nobody_looks(first, second) else registered_both)(first, second, *rest)

@@ -1,5 +1,6 @@
 """From a call to its result: check, convert, run the loop over blocks, reduce. The adapters start at `run`."""
 
+import functools
 import math
 from typing import Any
 
@@ -12,6 +13,7 @@ from .record import Array, Loss, Setting
 from .threads import over_blocks
 
 
+@functools.lru_cache(maxsize=256)
 def two_words(setting: Setting, dtype: Any) -> tuple[Any, ...]:
     """Each number as the nearest of `dtype` and the rest, so that gamma = 0.3 means 0.3 in float32 too; last, the box format."""
     words: list[Any] = []
@@ -28,7 +30,7 @@ def run(
 ) -> float:  # fmt: skip
     """Fill `value` and `grad` where they have a size; answer the undivided sum if `total`. Arrays are flat and of one type."""
     T = x.dtype.type
-    blocks = blocks_of(loss.kind, x)
+    blocks = blocks_of(loss.kind, x.shape)
     sums, flags = np.zeros((blocks if total else 0, 2), T), np.zeros(blocks, np.uint8)
     driver, kernel = drive(loss.kind, loss.targets == "unit"), hot(loss.kind, loss.kernel, setting.mode, T)
     params = two_words(setting, T)
@@ -37,12 +39,15 @@ def run(
         driver(kernel.address, x, t, params, weights, upstream, T(divisor), value, grad, sums, flags, first, last)
 
     over_blocks(part, blocks, x.size)
-    if flags.any():
+    if flags[0] if blocks == 1 else flags.any():
         _blame(loss, setting, x, t)
     return _sum(sums) if total else 0.0
 
 
 def _sum(sums: Array) -> float:
+    if len(sums) == 1:
+        high, low = float(sums[0, 0]), float(sums[0, 1])
+        return high + low if math.isfinite(high) else high
     words = sums.astype(np.float64)
     if not np.isfinite(words[:, 0]).all():
         return float(words[:, 0].sum())

@@ -14,7 +14,7 @@ NEGATIVE, IGNORE = -1, -2  # a row that belongs to no class; a row that does not
 
 def number(function: str, argument: str, value: Any, low: float, high: float, way_out: str) -> float:
     """A real number in [low, high]."""
-    if isinstance(value, (bool, str)) or (not np.isscalar(value) and np.ndim(value) != 0):
+    if isinstance(value, (bool, str)) or (not isinstance(value, (int, float)) and np.ndim(value) != 0):
         bad_type(function, argument, "a number", type(value).__name__, way_out)
     try:
         real = float(value)
@@ -34,7 +34,7 @@ def choice(function: str, argument: str, value: Any, allowed: tuple[str, ...]) -
 
 
 def is_half(dtype: np.dtype[Any]) -> bool:
-    return dtype == np.float16 or dtype.name == "bfloat16"
+    return dtype.itemsize == 2 and (dtype.kind == "f" or dtype.name == "bfloat16")
 
 
 def floats(function: str, argument: str, values: Any, way_out: str) -> Array:

@@ -39,9 +39,9 @@ def hot(kind: str, kernel: Callable[..., Any], mode: int, dtype: Any) -> Any:
     return pointer(module.hot(kernel, mode, source_digest()), module.signature(types, scalar, line, params))
 
 
-def blocks_of(kind: str, x: Any) -> int:
-    """How many blocks the loop of this kind cuts x into."""
+def blocks_of(kind: str, shape: tuple[int, ...]) -> int:
+    """How many blocks the loop of this kind cuts a first argument of this (flat) shape into."""
     module = KINDS[kind]
     if kind == "elementwise":
-        return -(-x.size // module.BLOCK)
-    return -(-x.shape[0] // module.rows_in_block(x.shape[1]))
+        return -(-shape[0] // module.BLOCK)
+    return -(-shape[0] // module.rows_in_block(shape[1]))

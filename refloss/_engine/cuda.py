@@ -230,4 +230,4 @@ def run(
     T = np.dtype(x.dtype).type
     queue = cuda.external_stream(stream) if stream and not SIMULATED else 0
     compiled = _compiled(loss, setting.mode, T)
-    compiled[blocks_of(loss.kind, x), LANES, queue](x, t, two_words(setting, T), weights, upstream, T(divisor), value, grad, sums)
+    compiled[blocks_of(loss.kind, x.shape), LANES, queue](x, t, two_words(setting, T), weights, upstream, T(divisor), value, grad, sums)
