@@ -12,6 +12,7 @@ from refloss.errors import ReflossError
 from . import check, formula
 from .common import HALF, times
 from .ops import both as both_op
+from .ops import registered_times as times_op
 from .ops import value as value_op
 
 KERNELS = ("cpu", "cuda", "meta")
@@ -39,6 +40,8 @@ class _Loss(torch.autograd.Function):
         gradient, first, *others = ctx.saved_tensors
         if torch.is_grad_enabled() and not torch.compiler.is_compiling():  # create_graph=True
             result = differentiable_gradient(upstream, gradient, first, *others, ctx.call, ctx.parameters)
+        elif torch.compiler.is_compiling():
+            result = times_op(upstream, gradient, first, ctx.call[0])
         else:
             result = times(upstream, gradient, REGISTRY[ctx.call[0]], first.dtype)
         return result, None, None, None, None, None

@@ -36,8 +36,8 @@ def _run(
         divisor *= float(counted(record, first, second))
     x, t, w = inputs(record, first, second, weights)
     none = NONE[x.dtype]
-    out = torch.empty(loss_shape(record, first), dtype=x.dtype) if reduction == "none" else None
-    grad = torch.empty(x.shape if with_gradient else (0,), dtype=x.dtype)
+    out = _empty(loss_shape(record, first), none) if reduction == "none" else None
+    grad = _empty(x.shape if with_gradient else torch.Size((0,)), none)
     total = 0.0
     if x.numel():
         total = call.run(
@@ -48,6 +48,11 @@ def _run(
     if out is None:
         return torch.full((), total / divisor, dtype=first.dtype), grad
     return out if out.dtype == first.dtype else out.to(first.dtype), grad
+
+
+def _empty(shape: torch.Size, like: Array) -> Tensor:
+    """NumPy asks for huge pages above 4 MB, torch does not: for 32 MB that saves 11 ms of 12 ms in page faults."""
+    return torch.from_numpy(np.empty(shape, like.dtype))
 
 
 def _array(loss: Loss[Any], tensor: Tensor) -> Array:

@@ -1,4 +1,6 @@
-"""Two registered operators for all losses: `refloss::value`, and `refloss::both`, value and gradient from one pass.
+"""The registered operators, each for all losses: `refloss::value`; `refloss::both`, value and gradient from one pass; and
+`refloss::times`, upstream times gradient in a compiled backward pass, which names the first argument so that a second
+derivative is seen to be missing.
 
 Registered, so that torch.compile, export, FakeTensor and dispatch modes see an operator and never the Numba call inside it.
 Both have one fixed schema; what is absent is None. `mode` and `numbers` are the loss's Setting, `reduction` is "none", "sum"
@@ -14,7 +16,7 @@ from torch import Tensor
 from refloss._engine.record import REGISTRY
 
 from . import cpu, cuda
-from .common import HALF, loss_shape, nobody_looks
+from .common import HALF, loss_shape, nobody_looks, times
 
 IN = (
     "Tensor first, Tensor second, Tensor? weights, Tensor? normalizer, "
@@ -43,6 +45,23 @@ for name, schema, on_cpu, on_cuda, fake in (
     torch.library.impl(name, "CUDA", on_cuda)
     torch.library.register_fake(name, fake)
 
+torch.library.define(
+    "refloss::times", "(Tensor upstream, Tensor gradient, Tensor first, str loss) -> Tensor", tags=(torch.Tag.pt2_compliant_tag,)
+)
+
+
+@torch.library.impl("refloss::times", "CompositeExplicitAutograd")
+def _times(upstream: Tensor, gradient: Tensor, first: Tensor, loss: str) -> Tensor:
+    result = times(upstream, gradient, REGISTRY[loss], first.dtype)
+    return result.clone() if result is gradient else result  # an operator may not hand out its input
+
+
+@torch.library.register_fake("refloss::times")
+def _times_fake(upstream: Tensor, gradient: Tensor, first: Tensor, loss: str) -> Tensor:
+    return first.new_empty(first.shape)
+
+
+registered_times: Callable[..., Tensor] = torch.ops.refloss.times.default
 registered_value: Callable[..., Tensor] = torch.ops.refloss.value.default
 registered_both: Callable[..., tuple[Tensor, Tensor]] = torch.ops.refloss.both.default
 

@@ -1,0 +1,1 @@
+"""Third-party implementations, and how they are checked: `python -m harnesses.run` in the conformance folder."""

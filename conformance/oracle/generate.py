@@ -1,0 +1,170 @@
+"""Write the golden vectors: `python -m oracle.generate`, with conformance/ on the path. `--check` only compares.
+
+One file a loss, for every loss that is registered; the same bytes on each run.
+"""
+
+import argparse
+import hashlib
+import inspect
+import json
+import math
+import os
+import pathlib
+import sys
+import types
+from collections.abc import Callable, Mapping
+from concurrent.futures import ProcessPoolExecutor
+from typing import Any
+
+import ml_dtypes
+import numpy as np
+from mpmath import mp
+
+import refloss  # noqa: F401  registers the losses
+from refloss._engine.record import REGISTRY
+from refloss_conformance.vectors import FOLDER, INTERPRETATION, SCHEMA_VERSION
+
+from . import boxes, classes, differences, logits
+from .inputs import Input, exact_dtypes, inputs_for
+from .oracle import Truth, truths
+
+LARGEST = {
+    name: float((np.finfo if name != "bfloat16" else ml_dtypes.finfo)(name).max) for name in ("float64", "float32", "float16", "bfloat16")
+}
+NOTES = {"unit": logits.NOTES, "real": differences.NOTES, "labels": classes.NOTES, "boxes": boxes.NOTES}
+TIE = ("tie", "A kink: several derivatives are right. The gradient given is their middle, the interval what an answer may lie in.")
+
+
+def group_slug(parameters: Mapping[str, Any]) -> str:
+    """alpha_0.25-gamma_2; `default` for a loss without parameters."""
+    words = {None: "none", True: "true", False: "false"}
+    parts = [f"{k}_{words[v] if v is None or isinstance(v, bool) else _short(v)}" for k, v in parameters.items()]
+    return "-".join(parts) or "default"
+
+
+def _short(value: Any) -> str:
+    return value if isinstance(value, str) else repr(value).removesuffix(".0")
+
+
+def formula_sha256(formula: Callable[..., Any]) -> str:
+    """Of the formula's source, and of what it calls in its own package."""
+    found: dict[str, str] = {}
+
+    def visit(function: Any) -> None:
+        name = f"{function.__module__}.{function.__qualname__}"
+        if name in found:
+            return
+        found[name] = inspect.getsource(function)
+        codes = [function.__code__] if isinstance(function, types.FunctionType) else []
+        if inspect.isclass(function):
+            codes = [f.__code__ for f in vars(function).values() if isinstance(f, types.FunctionType)]
+            codes += [f.__func__.__code__ for f in vars(function).values() if isinstance(f, staticmethod)]
+        scope = vars(sys.modules[function.__module__])
+        for used in sorted({n for code in codes for n in code.co_names}):
+            other = scope.get(used)
+            if (inspect.isfunction(other) or inspect.isclass(other)) and other.__module__.startswith("refloss.losses"):
+                visit(other)
+
+    visit(formula)
+    return hashlib.sha256("\n".join(found[name] for name in sorted(found)).encode()).hexdigest()
+
+
+def each(f: Callable[[Any], Any], nested: Any) -> Any:
+    return [each(f, x) for x in nested] if isinstance(nested, (list, tuple, np.ndarray)) else f(nested)
+
+
+def decimal(digits: int) -> Callable[[Any], str]:
+    return lambda x: mp.nstr(mp.mpf(x), digits)
+
+
+def case_json(loss: Any, group: str, case: Input, truth: Truth) -> dict[str, Any] | None:
+    """One case as it is written; None where no dtype holds its inputs and its results."""
+    given = [*np.ravel(case.first), *([] if loss.targets == "labels" else np.ravel(case.second))]
+    largest = max(abs(x) for x in (*np.ravel(truth.value), *np.ravel(truth.gradient)))
+    dtypes = [d for d in exact_dtypes(map(float, given)) if largest <= LARGEST[d]]
+    if not dtypes:
+        return None
+    kink = truth.gradient_low is not None
+    hexes = [each(lambda x: x if isinstance(x, int) else x.hex(), x) for x in (case.first, case.second)]
+    written = {
+        "id": f"{loss.name}/{group}/{case.slug}",
+        "flags": [*case.flags, *(["tie"] if kink else [])],
+        "dtypes": dtypes,
+        "inputs": dict(zip(loss.arrays, hexes, strict=True)),
+        "value": each(decimal(25), truth.value),
+        "gradient": each(decimal(25), truth.gradient),
+        "value_scale": each(decimal(5), truth.value_scale),
+        "gradient_scale": each(decimal(5), truth.gradient_scale),
+    }
+    if kink:
+        written |= {"gradient_low": each(decimal(25), truth.gradient_low), "gradient_high": each(decimal(25), truth.gradient_high)}
+    return written
+
+
+def group_cases(loss: Any, parameters: Mapping[str, Any], group: str) -> list[dict[str, Any]]:
+    """All cases of a group, in the order of their inputs; the oracle takes those of one width at once."""
+    chosen = inputs_for(loss, parameters, group)
+    found: dict[int, Truth] = {}
+    for width in sorted({np.size(case.first) for case in chosen}):
+        at = [i for i, case in enumerate(chosen) if np.size(case.first) == width]
+        first = np.array([chosen[i].first for i in at], np.float64)
+        second = np.array([chosen[i].second for i in at], np.int64 if loss.targets == "labels" else np.float64)
+        found |= dict(zip(at, truths(loss.formula, loss.kind, first, second, parameters), strict=True))
+    cases = [case_json(loss, group, case, found[i]) for i, case in enumerate(chosen)]
+    return [case for case in cases if case is not None]
+
+
+def text_of(name: str) -> str:
+    """The file of one loss: JSON with a case a line, so that a changed golden value is one line of a diff."""
+    loss = REGISTRY[name]
+    groups = []
+    used: set[str] = set()
+    for setting in loss.settings:
+        parameters = {**loss.defaults, **setting}
+        group = group_slug(parameters)
+        cases = group_cases(loss, parameters, group)
+        used |= {flag for case in cases for flag in case["flags"]}
+        given = {k: "inf" if isinstance(v, float) and math.isinf(v) else v for k, v in parameters.items()}
+        lines = ",\n".join("    " + json.dumps(case) for case in cases)
+        groups.append(f'  {{"id": {json.dumps(group)}, "parameters": {json.dumps(given)}, "cases": [\n{lines}\n  ]}}')
+    notes = {flag: dict(zip(("kind", "description"), note, strict=True)) for flag, note in {**NOTES[loss.targets], "tie": TIE}.items()}
+    head: dict[str, Any] = {
+        "schema": SCHEMA_VERSION, "interpretation": INTERPRETATION, "loss": name, "kind": loss.kind, "inputs": list(loss.arrays),
+        "formula_sha256": formula_sha256(loss.formula), "licence": "CC0-1.0", "notes": {f: n for f, n in notes.items() if f in used},
+    }  # fmt: skip
+    lines = "\n".join(f"{json.dumps(key)}: {json.dumps(value)}," for key, value in head.items())
+    return "{" + lines + '\n"groups": [\n' + ",\n".join(groups) + "\n]}\n"
+
+
+def texts(names: list[str]) -> dict[str, str]:
+    """File texts by loss, made by as many processes as there are processors."""
+    with ProcessPoolExecutor(min(len(names), os.cpu_count() or 1)) as pool:
+        return dict(zip(names, pool.map(text_of, names), strict=True))
+
+
+def main(arguments: list[str] | None = None) -> int:
+    parser = argparse.ArgumentParser(prog="oracle.generate", description=__doc__)
+    parser.add_argument("--check", action="store_true", help="compare with the files that are there; exit with 1 if they differ")
+    parser.add_argument("--folder", type=pathlib.Path, default=FOLDER)
+    parser.add_argument("losses", nargs="*", help="some losses; all if none are named")
+    options = parser.parse_args(arguments)
+    wrong = 0
+    for name, text in texts(options.losses or sorted(REGISTRY)).items():
+        path = options.folder / f"{name}.json"
+        if options.check:
+            same = path.is_file() and path.read_text("utf-8") == text
+            wrong += not same
+            print(f"{name}: {'as committed' if same else 'DIFFERS from the committed file; run python -m oracle.generate'}")
+        else:
+            path.write_text(text, "utf-8", newline="\n")
+            print(f"{name}: {text.count(chr(10))} lines, {len(text) / 1e3:.0f} kB")
+    if options.check and not options.losses:
+        for path in options.folder.glob("*.json"):
+            if path.stem not in REGISTRY:
+                wrong += 1
+                print(f"{path.name}: belongs to no loss")
+    return 1 if wrong else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

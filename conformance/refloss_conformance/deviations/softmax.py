@@ -1,0 +1,80 @@
+"""Deviations of the softmax losses."""
+
+from typing import Any
+
+from refloss._engine.check import IGNORE
+
+from .record import EPSILONS, TEMPLATES, deviation
+
+SOFTMAX = ("softmax_cross_entropy_with_integer_labels", "softmax_focal_loss_with_integer_labels")
+
+
+def template(
+    xp: Any, logits: Any, labels: Any, *, alpha: float | None = None, gamma: float = 0, clip: float | None = None,
+    activation: str = "softmax",
+    rounded: bool = False, plain_logarithm: bool = False,
+) -> Any:  # fmt: skip
+    """Softmax focal loss with the places where implementations differ."""
+    at_label = xp.one_hot(labels, logits)
+    below = xp.stop_gradient(xp.max(logits))[..., None] - logits
+    gap = xp.sum(at_label * below)
+    others = xp.sum((1 - at_label) * xp.exp(-below))
+    cross_entropy = gap + xp.log1p((xp.exp(-gap) - 1) + others)
+    miss = others / (xp.exp(-gap) + others)
+    if plain_logarithm:
+        cross_entropy = gap + xp.log(xp.exp(-gap) + others)
+    if activation == "sigmoid":
+        own = xp.sum(at_label * logits)
+        cross_entropy, miss = xp.softplus(-own), xp.sigmoid(-own)
+    if clip is not None or rounded:
+        p = xp.exp(-gap) / (xp.exp(-gap) + others)
+        cross_entropy = -xp.log(p if clip is None else xp.minimum(xp.maximum(p, clip), 1 - clip))
+    positive, negative = (1, 1) if alpha is None else (alpha, 1 - alpha)
+    alpha_t = xp.where(labels == 0, negative, positive)
+    return xp.where(labels == IGNORE, 0, alpha_t * xp.power(miss, gamma) * cross_entropy)
+
+
+TEMPLATES.update(dict.fromkeys(SOFTMAX, template))
+
+
+@deviation(
+    "softmax_probability_clipped", title="the probability is clipped to [{constant}, 1 - {constant}] before the logarithm",
+    seen="Keras's categorical (focal) cross entropy on probabilities", losses=SOFTMAX, constants=EPSILONS,
+    effect="The loss stops growing and its gradient vanishes for the worst mistakes.",
+)  # fmt: skip
+def softmax_probability_clipped(base: Any, xp: Any, first: Any, second: Any, *, constant: float, **parameters: Any) -> Any:
+    return base(xp, first, second, clip=constant, **parameters)
+
+
+@deviation(
+    "logarithm_of_a_rounded_softmax", title="the logarithm of a softmax probability that has been rounded to 0",
+    seen="log(softmax(x)) written out", losses=SOFTMAX,
+    effect="Confident mistakes give infinity or NaN, which destroys every weight in one step.",
+)  # fmt: skip
+def logarithm_of_a_rounded_softmax(base: Any, xp: Any, first: Any, second: Any, **parameters: Any) -> Any:
+    return base(xp, first, second, rounded=True, **parameters)
+
+
+@deviation(
+    "small_softmax_losses_lost", title="log(sum(exp)) where the sum is nearly 1, so that the loss of an easy example rounds",
+    seen="torch's cross_entropy, and most others", losses=SOFTMAX,
+    effect="None on gradients: only the printed loss of the easiest examples is 0 or coarse.",
+)  # fmt: skip
+def small_softmax_losses_lost(base: Any, xp: Any, first: Any, second: Any, **parameters: Any) -> Any:
+    return base(xp, first, second, plain_logarithm=True, **parameters)
+
+
+@deviation(
+    "sigmoid_for_softmax", title="a sigmoid of the label's own logit in place of softmax", seen="ports between RetinaNet and SSD heads",
+    losses=SOFTMAX, effect="The other classes' logits get no gradient, so wrong classes are never pushed down.",
+)  # fmt: skip
+def sigmoid_for_softmax(base: Any, xp: Any, first: Any, second: Any, **parameters: Any) -> Any:
+    return base(xp, first, second, activation="sigmoid", **parameters)
+
+
+@deviation(
+    "ignored_rows_counted_as_background", title="ignored rows are trained as class 0", seen="ports that clamp labels at 0", losses=SOFTMAX,
+    effect="Regions that were meant not to count are taught to be background.",
+)  # fmt: skip
+def ignored_rows_counted_as_background(base: Any, xp: Any, first: Any, second: Any, **parameters: Any) -> Any:
+    return base(xp, first, xp.where(second == IGNORE, 0, second), **parameters)

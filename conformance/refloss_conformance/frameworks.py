@@ -1,0 +1,159 @@
+"""How a callable of each framework is fed, called and differentiated. A framework is imported when it is used."""
+
+import contextlib
+import sys
+from collections.abc import Callable, Iterator
+from types import ModuleType
+from typing import Any, NamedTuple, Protocol
+
+import numpy as np
+
+from .errors import UsageError
+from .golden import Array
+
+Function = Callable[[Any, Any], Any]
+NAMES = ("numpy", "torch", "tensorflow", "jax")
+# Top-level packages, and what their functions want.
+HOMES = {
+    "torch": ("torch", "torchvision", "kornia", "fvcore", "detectron2", "mmdet", "mmcv", "refloss_torch"),
+    "tensorflow": ("tensorflow", "tensorflow_models", "official", "tensorflow_addons", "tf_keras"),
+    "jax": ("jax", "optax", "flax"),
+    "keras": ("keras", "keras_cv", "keras_hub", "refloss_keras"),
+    "numpy": ("numpy", "scipy", "refloss"),
+}
+
+
+class Outcome(NamedTuple):
+    """What a call gave: the value as it came, and the gradient of its sum with respect to the first array, if there is one."""
+
+    value: Array
+    gradient: Array | None
+
+
+class Framework(Protocol):
+    name: str
+    differentiates: bool
+
+    def run(self, function: Function, first: Array, second: Array, gradient: bool) -> Outcome: ...
+
+
+class Returned(Exception):  # noqa: N818  (a result, not an error of ours)
+    """The callable gave something that is no array; the text says what."""
+
+
+def as_array(value: Any) -> Array:
+    """A result of NumPy or a plain number."""
+    if value is None or isinstance(value, (str, dict, list, tuple)):
+        raise Returned(f"it returned a {type(value).__name__}, not an array")
+    array = np.asarray(value)
+    if array.dtype.kind not in "fiu":
+        raise Returned(f"it returned an array of {array.dtype}, not of floats")
+    return array
+
+
+class NumPy:
+    name, differentiates = "numpy", False
+
+    def run(self, function: Function, first: Array, second: Array, gradient: bool) -> Outcome:
+        with np.errstate(all="ignore"):
+            return Outcome(as_array(function(first, second)), None)
+
+
+class Torch:
+    name, differentiates = "torch", True
+
+    def run(self, function: Function, first: Array, second: Array, gradient: bool) -> Outcome:
+        import torch
+
+        x = torch.from_numpy(np.array(first)).requires_grad_(gradient)
+        result = function(x, torch.from_numpy(np.array(second)))
+        if not isinstance(result, torch.Tensor):
+            return Outcome(as_array(result), None)
+        slope = None
+        if gradient and result.requires_grad:
+            (found,) = torch.autograd.grad(result, x, torch.ones_like(result), allow_unused=True)
+            slope = np.zeros_like(first) if found is None else found.detach().cpu().numpy()
+        return Outcome(as_array(result.detach().cpu().numpy()), slope)
+
+
+class TensorFlow:
+    name, differentiates = "tensorflow", True
+
+    def run(self, function: Function, first: Array, second: Array, gradient: bool) -> Outcome:
+        import tensorflow as tf
+
+        x, t = tf.constant(first), tf.constant(second)
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            result = function(x, t)
+        if not tf.is_tensor(result):
+            return Outcome(as_array(result), None)
+        slope = tape.gradient(result, x) if gradient else None
+        return Outcome(as_array(result.numpy()), None if slope is None else np.asarray(slope))
+
+
+class Jax:
+    name, differentiates = "jax", True
+
+    def run(self, function: Function, first: Array, second: Array, gradient: bool) -> Outcome:
+        import jax
+        import jax.numpy as jnp
+
+        with _double(jax) if first.dtype == np.float64 else contextlib.nullcontext():
+            x, t = jnp.asarray(first), jnp.asarray(second)
+            if not gradient:
+                return Outcome(as_array(function(x, t)), None)
+            result, back = jax.vjp(lambda x: function(x, t), x)
+            if not hasattr(result, "shape"):
+                return Outcome(as_array(result), None)
+            (slope,) = back(jnp.ones_like(result))
+            return Outcome(as_array(result), np.asarray(slope))
+
+
+@contextlib.contextmanager
+def _double(jax: Any) -> Iterator[None]:
+    """float64 for the length of one call, so that nothing else in the process changes its defaults."""
+    if hasattr(jax, "enable_x64"):
+        with jax.enable_x64(True):
+            yield
+    else:
+        from jax.experimental import enable_x64
+
+        with enable_x64():
+            yield
+
+
+FRAMEWORKS: dict[str, type[Framework]] = {"numpy": NumPy, "torch": Torch, "tensorflow": TensorFlow, "jax": Jax}
+
+
+def framework(name: str) -> Framework:
+    """The framework of that name, which must be importable."""
+    try:
+        if name != "numpy":
+            __import__(name)
+    except ImportError:
+        raise UsageError(f"{name} is not installed in this environment, so its arrays cannot be made") from None
+    return FRAMEWORKS[name]()
+
+
+def native(package: str, module: ModuleType) -> str:
+    """The framework that a callable's package works with; for an unknown module, the one that it imports."""
+    home = next((name for name, packages in HOMES.items() if package in packages), None)
+    if home is None:
+        used = {_root(value) for value in vars(module).values()} & {"torch", "tensorflow", "jax", "keras"}
+        if len(used) > 1:
+            raise UsageError(f"{module.__name__} uses {' and '.join(sorted(used))}; say which arrays it wants with --arrays")
+        home = used.pop() if used else "numpy"
+    if home == "keras":
+        import keras
+
+        home = str(keras.backend.backend())
+        if home not in FRAMEWORKS:
+            raise UsageError(f"the Keras backend {home!r} has no gradients here; set KERAS_BACKEND to tensorflow, jax or torch")
+    return home
+
+
+def _root(value: Any) -> str:
+    """The top-level package of a module, function or class found in a namespace."""
+    name = value.__name__ if isinstance(value, ModuleType) else getattr(value, "__module__", None)
+    return name.split(".")[0] if isinstance(name, str) and name.split(".")[0] in sys.modules else ""

@@ -1,0 +1,133 @@
+"""What the command shows, with rich: tables, verdicts, worst cases."""
+
+import math
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+COLOURS = {"pass": "green", "fail": "red", "error": "red", "nothing ran": "red"}
+
+
+def number(value: Any) -> str:
+    """A short number; lists in brackets."""
+    if isinstance(value, list):
+        return "[" + ", ".join(number(v) for v in value) + "]"
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
+
+
+def _eps(value: float) -> str:
+    return "inf" if math.isinf(value) else f"{value:.3g}"
+
+
+def verdict(good: bool, yes: str = "pass", no: str = "fail") -> str:
+    return f"[green]{yes}[/]" if good else f"[bold red]{no}[/]"
+
+
+def parameters(values: dict[str, Any]) -> str:
+    return ", ".join(f"{name}={value!r}" for name, value in values.items()) or "no parameters"
+
+
+def own_report(console: Console, report: Any) -> None:
+    """The matrix of losses and backends."""
+    losses = list(dict.fromkeys(row.loss for row in report.rows))
+    backends = list(dict.fromkeys(row.backend for row in report.rows))
+    table = Table(title="cases, worst error of value / gradient in eps", title_justify="left")
+    table.add_column("loss", no_wrap=True)
+    for backend in backends:
+        table.add_column(backend, justify="right")
+    rows = {(row.loss, row.backend): row for row in report.rows}
+    for loss in losses:
+        cells = []
+        for backend in backends:
+            row = rows[loss, backend]
+            shown = row.verdict if row.error else f"{row.cases}  {_eps(row.value_eps)} / {_eps(row.gradient_eps)}  {row.verdict}"
+            cells.append(f"[{COLOURS[row.verdict]}]{shown}[/]")
+        table.add_row(loss, *cells)
+    console.print(table)
+    for row in report.rows:
+        if row.error:
+            console.print(f"[red]error[/] {row.backend} {row.loss}: {escape(row.error)}")
+        for worst in row.worst:
+            error = f"{_eps(worst.eps)} eps (limit {worst.limit:g})"
+            text = f"{worst.case} {worst.dtype} {worst.what}: {error}, got {worst.got}, wanted {worst.wanted}"
+            console.print(f"[red]fail[/] {row.backend} {escape(text)}")
+    for backend in backends:
+        left_out = sum(row.left_out for row in report.rows if row.backend == backend)
+        if left_out:
+            console.print(f"[yellow]left out[/] {backend}: {left_out} cases with subnormal inputs, which frameworks may read as 0")
+    for name, reason in {**report.absent, **report.left_out}.items():
+        console.print(f"[yellow]not run[/] {name}: {escape(reason)}")
+    failed = sum(row.failed for row in report.rows)
+    ran = f"{report.cases} cases on {len(backends)} backends in {', '.join(report.dtypes)}"
+    console.print(f"{ran}: {verdict(report.passed, 'all passed', f'{failed} failed' if report.cases else 'nothing ran')}")
+
+
+def callable_report(console: Console, report: dict[str, Any]) -> None:
+    """One implementation: how it was called, verdicts, worst cases, the deviation."""
+    version = f" ({report['package']} {report['version']})" if report["version"] else ""
+    console.print(f"[bold]{escape(report['callable'])}[/]{version} as [bold]{report['loss']}[/]")
+    arguments = [f"{theirs}={ours}" for ours, theirs in report["arguments"].items()]
+    constants = [f"{name}={value!r}" for name, value in report["constants"].items()]
+    console.print(f"called with {escape(', '.join(arguments + constants))}; {report['arrays']} arrays; gradient: {report['gradients']}")
+    for dtype in report["dtypes"]:
+        if not dtype["run"]:
+            console.print(f"[yellow]not run[/] {dtype['dtype']}: {escape(dtype['reason'])}")
+    _groups(console, report["groups"])
+    for finding in report["findings"]:
+        mark = {"note": "[yellow]note[/]", "precision": "[red]precision[/]", "deviation": "[bold red]deviation[/]"}[finding["kind"]]
+        console.print(f"{mark} {escape(finding['text'])}. {escape(finding['effect'])}".rstrip())
+    table = Table("", "cases", "strict", "training", "worst, in eps", "NaN or infinite")
+    for what in ("value", "gradient"):
+        part = report[what]
+        if part is not None:
+            tiers = [verdict(part[tier]["passed"], "pass", f"{part[tier]['failed']} fail") for tier in ("strict", "training")]
+            table.add_row(what, str(part["cases"]), *tiers, _eps(part["worst_eps"]), str(part["not_finite"]))
+    console.print(table)
+    for case in report["worst"]:
+        _case(console, case)
+    _deviations(console, report)
+    strict = verdict(report["strict"], "conforms", "does not conform")
+    console.print(f"strict: {strict}; training: {verdict(report['training'], 'good enough', 'not good enough')}")
+
+
+def _groups(console: Console, groups: list[dict[str, Any]]) -> None:
+    ran = [parameters(group["parameters"]) for group in groups if group["status"] == "run"]
+    console.print(f"ran {len(ran)} of {len(groups)} parameter settings: {escape('; '.join(ran))}")
+    reasons: dict[str, list[str]] = {}
+    for group in groups:
+        if group["status"] != "run":
+            reasons.setdefault(f"{group['status']}: {group['reason']}", []).append(group["id"])
+        elif group["left_out"]:
+            console.print(f"[yellow]left out[/] {group['left_out']} cases of {group['id']}: {escape(group['why_left_out'])}")
+    for reason, ids in reasons.items():
+        status, text = reason.split(": ", 1)
+        colour = "red" if status == "errored" else "yellow"
+        console.print(f"[{colour}]{status}[/] {escape(', '.join(ids))}: {escape(text)}")
+
+
+def _case(console: Console, case: dict[str, Any]) -> None:
+    inputs = ", ".join(f"{name}={number(value)}" for name, value in case["inputs"].items())
+    setting = parameters(case["parameters"])
+    matters = "" if case["matters"] else " (too small to matter in training)"
+    console.print(
+        f"[red]{case['what']} {case['symptom']}[/]{matters} at {escape(inputs)} ({escape(setting)}, {case['dtype']}): "
+        f"got [bold]{escape(number(case['got']))}[/], wanted [bold]{escape(number(case['wanted']))}[/]"
+    )
+    for note in case["notes"]:
+        console.print(f"    [dim]{escape(note)}[/]")
+
+
+def _deviations(console: Console, report: dict[str, Any]) -> None:
+    if len(report["deviations"]) > 1:
+        console.print("the cases cannot tell these apart:")
+    for one in report["deviations"]:
+        reach = "all" if one["explained"] == one["failing"] else f"{one['explained']} of {one['failing']}"
+        reach += "" if one["explained"] == one["failing"] or not one["complete"] else " (all that matter in training)"
+        console.print(f"[bold]deviation[/] [bold magenta]{' + '.join(one['names'])}[/], failing cases it explains: {reach}")
+        for title, effect, seen in zip(one["titles"], one["effects"], one["seen"], strict=True):
+            console.print(f"    {escape(title)}. {escape(effect)} [dim]Seen in: {escape(seen)}.[/]")
+    failed = not report["strict"] and any(report[what] and not report[what]["strict"]["passed"] for what in ("value", "gradient"))
+    if failed and not report["deviations"]:
+        console.print("[bold]deviation[/] unknown: no known deviation, nor a stack of them, gives these results")

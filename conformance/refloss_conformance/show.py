@@ -1,0 +1,66 @@
+"""`refloss list` and `refloss show NAME`."""
+
+import inspect
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+from refloss._engine.record import REGISTRY
+
+from . import cases
+from .deviations import DEVIATIONS
+from .printing import number, parameters
+
+
+def list_losses(console: Console) -> int:
+    """All losses; one without golden vectors says so."""
+    table = Table("loss", "kind", "arrays", "parameters", "settings", "cases")
+    present = cases.has_vectors()
+    for name, loss in REGISTRY.items():
+        counts = ("-", "no vectors")
+        if name in present:
+            loaded = cases.load(name)
+            counts = (str(len(loaded.groups)), str(sum(len(group.cases) for group in loaded.groups)))
+        table.add_row(name, loss.kind, ", ".join(loss.arrays), parameters(loss.defaults), *counts)
+    console.print(table)
+    return 0
+
+
+def show_loss(console: Console, name: str) -> int:
+    """Everything about one loss."""
+    loss: Any = cases.known(name)
+    console.print(f"[bold]{escape(name)}[/]{escape(str(inspect.signature(loss.settle)))}")
+    console.print(escape(inspect.getdoc(loss.settle) or ""))
+    console.print("\n[bold]formula[/]")
+    console.print(escape(inspect.getsource(loss.formula)))
+    console.print("[bold]known deviations[/]")
+    for deviation in DEVIATIONS.values():
+        if deviation.applies(name):
+            title = deviation.title.replace("{constant}", "c")
+            console.print(
+                f"  [magenta]{deviation.name}[/]: {escape(title)}. {escape(deviation.effect)} [dim]Seen in: {escape(deviation.seen)}.[/]"
+            )
+    if name not in cases.has_vectors():
+        console.print("[yellow]no golden vectors[/]")
+        return 0
+    loaded = cases.load(name)
+    console.print("\n[bold]settings[/]")
+    for group in loaded.groups:
+        console.print(f"  {escape(parameters(dict(group.parameters)))}: {len(group.cases)} cases")
+    console.print("\n[bold]flags[/]")
+    for flag, note in loaded.notes.items():
+        console.print(f"  [cyan]{flag}[/] ({note['kind']}): {escape(note['description'])}")
+    _example(console, loss, cases.batches(name, ("float32",))[0])
+    return 0
+
+
+def _example(console: Console, loss: Any, batch: cases.Batch) -> None:
+    one = batch.take([min(1, len(batch) - 1)])
+    first, second = loss.arrays
+    console.print("\n[bold]an example[/]")
+    console.print(f"  {escape(one.ids[0])}")
+    console.print(f"  {first} = {escape(number(one.first[0].tolist()))}, {second} = {escape(number(one.second[0].tolist()))}")
+    value, gradient = one.value.number[0].tolist(), one.gradient.number[0].tolist()
+    console.print(f"  value = {escape(number(value))}, gradient = {escape(number(gradient))}")

@@ -1,0 +1,140 @@
+"""From `MODULE:CALLABLE` to something that can be called: import, dotted attributes, classes, signatures, versions."""
+
+import functools
+import importlib
+import importlib.metadata
+import importlib.util
+import inspect
+import pathlib
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from types import ModuleType
+from typing import Any
+
+from .errors import UsageError
+
+FORM = "give MODULE:CALLABLE, such as torch.nn.functional:smooth_l1_loss, or FILE.py:CALLABLE"
+
+
+@dataclass(frozen=True)
+class Parameter:
+    """One parameter of a callable; `default` is inspect.Parameter.empty where there is none."""
+
+    name: str
+    default: Any
+    positional_only: bool = False
+
+
+@dataclass(frozen=True)
+class Target:
+    """The callable under test."""
+
+    spec: str
+    function: Callable[..., Any]
+    module: ModuleType
+    parameters: tuple[Parameter, ...]
+    open_ended: bool  # takes **kwargs: any name may be passed
+    package: str
+    version: str | None
+
+    def names(self) -> tuple[str, ...]:
+        return tuple(parameter.name for parameter in self.parameters)
+
+
+def one_line(error: BaseException) -> str:
+    """An exception as one line."""
+    text = " ".join(str(error).split())
+    return f"{type(error).__name__}: {text[:300]}" if text else type(error).__name__
+
+
+def _import(name: str) -> ModuleType:
+    if name.endswith(".py"):
+        path = pathlib.Path(name)
+        if not path.is_file():
+            raise UsageError(f"there is no file {name}; {FORM}")
+        module_name = path.stem
+        found = importlib.util.spec_from_file_location(module_name, path)
+        if found is None or found.loader is None:
+            raise UsageError(f"{name} cannot be loaded as Python; {FORM}")
+        module = importlib.util.module_from_spec(found)
+        sys.modules.setdefault(module_name, module)
+        load: Callable[[], Any] = functools.partial(found.loader.exec_module, module)
+    else:
+        if "" not in sys.path and str(pathlib.Path.cwd()) not in sys.path:
+            sys.path.insert(0, str(pathlib.Path.cwd()))  # a command does not see the folder it runs in, `python -m` does
+        load = functools.partial(importlib.import_module, name)
+    try:
+        loaded = load()
+    except ModuleNotFoundError as error:
+        missing = error.name or name
+        way_out = "check the name" if missing == name.split(".", maxsplit=1)[0] else f"{name} needs it"
+        raise UsageError(f"there is no module {missing!r}; {way_out}, or install it in this environment") from None
+    except Exception as error:  # whatever a module does when it is imported
+        raise UsageError(f"importing {name} failed: {one_line(error)}") from None
+    return module if name.endswith(".py") else loaded
+
+
+def locate(spec: str, init: Mapping[str, Any] | None = None) -> Target:
+    """Import the callable. A class is instantiated, a factory called, with `init`."""
+    module_name, colon, path = spec.partition(":")
+    if not colon or not module_name or not path:
+        raise UsageError(f"{spec!r} names no callable; {FORM}")
+    module = _import(module_name)
+    found: Any = module
+    for name in path.split("."):
+        if not hasattr(found, name):
+            close = sorted(n for n in dir(found) if name.lower().strip("_") in n.lower())[:5]
+            hint = f"; did you mean {', '.join(close)}?" if close else ""
+            raise UsageError(f"{module_name} has no {path!r}{hint}")
+        found = getattr(found, name)
+    if not callable(found):
+        raise UsageError(f"{spec} is a {type(found).__name__}, not a callable; {FORM}")
+    if inspect.isclass(found) or init:
+        found = _make(spec, found, init or {})
+    parameters, open_ended = signature(found)
+    package = module.__name__.split(".")[0]
+    if module_name.endswith(".py"):  # a file of one's own that hands on a package's function
+        home = str(getattr(found, "__module__", package)).split(".")[0]
+        package = home if home in sys.modules and home != "builtins" else package
+    return Target(spec, found, module, parameters, open_ended, package, _version(package, module))
+
+
+def _make(spec: str, factory: Any, init: Mapping[str, Any]) -> Any:
+    try:
+        made = factory(**init)
+    except Exception as error:  # anything a constructor may raise
+        raise UsageError(f"{spec}({', '.join(f'{k}={v!r}' for k, v in init.items())}) failed: {one_line(error)}; see --init") from None
+    if not callable(made):
+        raise UsageError(f"{spec}(...) made a {type(made).__name__}, which cannot be called")
+    return made
+
+
+def _version(package: str, module: ModuleType) -> str | None:
+    names = importlib.metadata.packages_distributions().get(package, [])
+    for name in names:
+        return importlib.metadata.version(name)
+    found = getattr(sys.modules.get(package, module), "__version__", None)
+    return None if found is None else str(found)
+
+
+def signature(function: Callable[..., Any]) -> tuple[tuple[Parameter, ...], bool]:
+    """(parameters, whether it takes any keyword). Modules answer through forward(), TorchScript through its schema."""
+    schema = getattr(function, "schema", None)
+    if schema is not None and hasattr(schema, "arguments"):
+        empty = inspect.Parameter.empty
+        return tuple(Parameter(a.name, a.default_value if a.has_default_value() else empty) for a in schema.arguments), False
+    inspected: Any = function
+    if hasattr(function, "forward") and not inspect.isfunction(function):  # torch.nn.Module: __call__ is (*args, **kwargs)
+        inspected = function.forward
+    try:
+        parameters = inspect.signature(inspected).parameters.values()
+    except (TypeError, ValueError):
+        return (), True
+    kinds = inspect.Parameter
+    plain = tuple(
+        Parameter(p.name, p.default, p.kind is kinds.POSITIONAL_ONLY)
+        for p in parameters
+        if p.kind not in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD)
+    )
+    return plain, any(p.kind is kinds.VAR_KEYWORD for p in parameters)

@@ -1,0 +1,262 @@
+"""`refloss check MODULE:CALLABLE --as LOSS`: from a callable to a report."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+
+from .calling import Caller, CannotCall, Manner, smoke
+from .cases import Batch, batches, known, notes
+from .errors import UsageError
+from .explain import Explanation, explain
+from .frameworks import NAMES, framework, native
+from .mapping import Plan, plan
+from .target import Target, locate
+from .verdict import Judged, judge, tally, worst_cases
+
+DTYPES = ("float32", "float64")
+RETURNS = ("value", "value_and_grad", "similarity")
+REDUCTIONS = ("none", "mean", "sum")
+EASY = 3
+FLUSHING = ("tensorflow", "jax")  # their CPU code reads subnormal numbers as 0
+
+
+@dataclass(frozen=True)
+class Request:
+    """What was asked on the command line."""
+
+    spec: str
+    loss: str
+    mapping: Mapping[str, str] = field(default_factory=dict)
+    constants: Mapping[str, Any] = field(default_factory=dict)
+    init: Mapping[str, Any] = field(default_factory=dict)
+    only: Mapping[str, Any] = field(default_factory=dict)
+    arrays: str | None = None
+    returns: str = "value"
+    reduction: str = "none"
+    dtypes: Sequence[str] = ()
+    command: str = ""
+
+
+def easy_cases(loss: Any, request_plan: Plan, dtype: str) -> Batch:
+    """A few plain cases of a parameter group that can be run, our defaults if they can."""
+    runnable = [b for b in batches(loss.name, (dtype,)) if request_plan.reason_to_skip(b.parameters) is None]
+    if not runnable:
+        held = ", ".join(f"{k}={v!r}" for k, v in request_plan.fixed.items())
+        raise UsageError(f"no golden vectors of {loss.name} have {held}; refloss show {loss.name} lists the settings that have")
+    runnable.sort(key=lambda b: (sum(b.parameters[k] != v for k, v in loss.defaults.items() if k in b.parameters), -len(b)))
+    best = runnable[0]
+    plain = np.flatnonzero(best.with_kind("basic") & ~best.with_kind("edge", "saturation", "tie", "degenerate_box", "ignored"))
+    chosen: list[int] = []
+    for i in plain if len(plain) >= EASY else range(len(best)):
+        if not any(np.array_equal(best.value.number[i], best.value.number[j]) for j in chosen):
+            chosen.append(int(i))
+    return best.take(chosen[:EASY])
+
+
+def _findings(manner: Manner, stated: str) -> list[dict[str, str]]:
+    """What the smoke test saw, apart from numbers. `kind`: "note" is no fault, "deviation" is one."""
+    found = []
+    if manner.coupled:
+        if manner.shift_invariant:
+            text = "softmax for sigmoid: adding a constant to all logits changes nothing, so elements are normalised against each other"
+            effect = "Classes and anchors compete with each other; a detector with sigmoid heads does not converge to scores."
+            found.append({"kind": "deviation", "name": "softmax_for_sigmoid", "text": text, "effect": effect})
+        else:
+            text = "the result of an element depends on the other elements of the batch; each case was run alone"
+            found.append({"kind": "deviation", "name": "elements_coupled", "text": text, "effect": "The loss depends on the batch."})
+    if manner.reduction == stated:
+        return found
+    if manner.reduction == "none":
+        text = f"{stated} for a batch was stated, and a value for each case is returned"
+        found.append({"kind": "deviation", "name": f"none_for_{stated}", "text": text, "effect": "No reduction takes place."})
+        return found
+    over = f" over {manner.over}" if manner.over else ""
+    if stated == "none":
+        text = f"it reduces by itself: the {manner.reduction}{over}; cases were handed over so that this does not matter"
+        found.append({"kind": "note", "name": f"{manner.reduction}_over_{manner.over.replace(' ', '_')}", "text": text, "effect": ""})
+    else:
+        text = f"{manner.reduction}{over} for the stated {stated}"
+        effect = "The gradient is scaled by the number of elements, so the learning rate and the balance with other losses depend on it."
+        found.append({"kind": "deviation", "name": f"{manner.reduction}_for_{stated}", "text": text, "effect": effect})
+    return found
+
+
+def _precision(judged: Sequence[Judged], boxes: bool) -> tuple[list[dict[str, str]], Sequence[Judged]]:
+    """Is float64 computed in float32? Then its results are explained as those of float32."""
+    shares, round_trips = [], []
+    for one in judged:
+        if one.batch.dtype == "float64":
+            plain = one.batch.with_kind("basic") & (one.value.wanted.number.reshape(len(one.batch), -1) != 0).all(axis=1)
+            shares += list(one.value.severity.reshape(len(one.batch), -1).max(axis=1)[plain])
+            with np.errstate(over="ignore"):
+                round_trips += list(one.value.got[plain].astype(np.float32).astype(np.float64).ravel() == one.value.got[plain].ravel())
+    if not shares or np.mean(round_trips) < 0.9 or not 1e-10 < float(np.median(shares)) < 1e-6:
+        return [], judged
+    text = "float64 is computed with float32's precision: plain cases are off by about 1e-8"
+    effect = "None for training in float32; a check of the gradient by finite differences in float64 fails."
+    lower = [
+        judge(replace(one.batch, dtype="float32"), one.value.got, None if one.gradient is None else one.gradient.got, boxes)
+        if one.batch.dtype == "float64" else one
+        for one in judged
+    ]  # fmt: skip
+    return [{"kind": "precision", "name": "float64_in_float32", "text": text, "effect": effect}], lower
+
+
+def _dtype_problem(caller: Caller, loss: Any, the_plan: Plan, manner: Manner, dtype: str) -> str | None:
+    """Why a dtype cannot be tested, or None."""
+    easy = easy_cases(loss, the_plan, dtype)
+    try:
+        got = caller.batch(easy, manner)
+    except CannotCall as reason:
+        return f"{reason}"
+    if got.value.dtype != np.dtype(dtype):
+        return f"it returns {got.value.dtype} for {dtype}"
+    return None
+
+
+def run(request: Request, step: Callable[[str, int, int], None] = lambda *_: None) -> dict[str, Any]:
+    """The whole check, as the JSON document that it prints."""
+    loss = known(request.loss)
+    if request.returns not in RETURNS:
+        raise UsageError(f"--returns is {' or '.join(RETURNS)}, not {request.returns!r}")
+    if request.reduction not in REDUCTIONS:
+        raise UsageError(f"--reduction is {' or '.join(REDUCTIONS)}, not {request.reduction!r}")
+    target = locate(request.spec, request.init)
+    the_plan = plan(loss, target, request.mapping, request.constants, request.only)
+    arrays = request.arrays or native(target.package, target.module)
+    if arrays not in NAMES:
+        raise UsageError(f"--arrays is {' or '.join(NAMES)}, not {arrays!r}")
+    caller = Caller(the_plan, framework(arrays), request.returns, loss.kind)
+    wanted = list(request.dtypes or DTYPES)
+    manner, smoke_dtype = _first_manner(caller, loss, the_plan, wanted)
+    dtypes: dict[str, str | None] = {}
+    for dtype in wanted:
+        dtypes[dtype] = None if dtype == smoke_dtype else _dtype_problem(caller, loss, the_plan, manner, dtype)
+    judged, groups = _run_groups(caller, loss, the_plan, manner, [d for d in wanted if dtypes[d] is None], step)
+    step("explaining", 1, 1)
+    findings = _findings(manner, request.reduction)
+    low, evidence = _precision(judged, loss.kind == "pairs")
+    findings += low
+    explanations = explain(evidence)
+    return _document(request, loss, target, the_plan, arrays, caller, dtypes, groups, judged, findings, explanations)
+
+
+def _first_manner(caller: Caller, loss: Any, the_plan: Plan, wanted: Sequence[str]) -> tuple[Manner, str]:
+    """The smoke test, in the first dtype that the callable takes."""
+    problem: UsageError | None = None
+    for dtype in wanted:
+        try:
+            manner = smoke(caller, easy_cases(loss, the_plan, dtype))
+            if _dtype_problem(caller, loss, the_plan, manner, dtype) is None:
+                return manner, dtype
+            problem = UsageError(f"{caller.plan.target.spec}: {_dtype_problem(caller, loss, the_plan, manner, dtype)}; try --dtype")
+        except UsageError as error:
+            problem = problem or error
+    raise problem or UsageError("no dtype was asked for")
+
+
+def _run_groups(
+    caller: Caller, loss: Any, the_plan: Plan, manner: Manner, dtypes: Sequence[str], step: Callable[[str, int, int], None]
+) -> tuple[list[Judged], list[dict[str, Any]]]:
+    """Every group that can be run, and what became of each."""
+    judged: list[Judged] = []
+    groups: dict[str, dict[str, Any]] = {}
+    todo = batches(loss.name, dtypes)
+    for done, batch in enumerate(todo):
+        step(batch.group, done, len(todo))
+        group = groups.setdefault(
+            batch.group,
+            {
+                "id": batch.group,
+                "parameters": dict(batch.parameters),
+                "status": "run",
+                "reason": None,
+                "cases": 0,
+                "left_out": 0,
+                "why_left_out": "",
+            },
+        )
+        reason = the_plan.reason_to_skip(batch.parameters)
+        if reason is not None:
+            group.update(status="skipped", reason=reason)
+            continue
+        whole = len(batch)
+        if caller.framework.name in FLUSHING:
+            batch = batch.take(np.flatnonzero(~batch.with_subnormals()))  # noqa: PLW2901
+            if len(batch) < whole:
+                group["why_left_out"] = f"subnormal inputs, which {caller.framework.name} reads as 0"
+        try:
+            usable, outcome = _tolerant(caller, batch, manner)
+        except CannotCall as error:
+            group.update(status="refused" if error.refused else "errored", reason=str(error))
+            continue
+        group["cases"] += len(usable)
+        group["left_out"] += whole - len(usable)
+        if len(usable) < len(batch):
+            group["why_left_out"] = "codes for rows without a class, which it does not take"
+        judged.append(judge(usable, outcome.value, outcome.gradient, loss.kind == "pairs"))
+    return judged, list(groups.values())
+
+
+def _tolerant(caller: Caller, batch: Batch, manner: Manner) -> tuple[Batch, Any]:
+    """The batch; or, where codes for ignored and negative rows are not taken, what is left without them."""
+    try:
+        return batch, caller.batch(batch, manner)
+    except CannotCall:
+        if batch.second.dtype.kind != "i":
+            raise
+        plain = np.flatnonzero(batch.second >= 0)
+        if len(plain) in (0, len(batch)):
+            raise
+        usable = batch.take(plain)
+        return usable, caller.batch(usable, manner)
+
+
+def _document(
+    request: Request, loss: Any, target: Target, the_plan: Plan, arrays: str, caller: Caller, dtypes: Mapping[str, str | None],
+    groups: list[dict[str, Any]], judged: Sequence[Judged], findings: list[dict[str, str]], explanations: Sequence[Explanation],
+) -> dict[str, Any]:  # fmt: skip
+    value, gradient = tally(judged, "value"), tally(judged, "gradient")
+    cases = sum(len(one.batch) for one in judged)
+    errored = any(group["status"] == "errored" for group in groups)
+    faulty = any(finding["kind"] == "deviation" for finding in findings)
+    parts = [part for part in (value, gradient) if part is not None]
+    imprecise = any(finding["kind"] == "precision" for finding in findings)
+    strict = cases > 0 and not errored and not faulty and not imprecise and all(part["strict"]["passed"] for part in parts)
+    deciding = [gradient] if gradient is not None else parts
+    training = cases > 0 and not errored and not faulty and all(p["training"]["passed"] for p in deciding)
+    training = training and all(part["not_finite"] == 0 for part in parts)
+    return {
+        "schema": 1, "report": "callable", "command": request.command, "loss": loss.name, "callable": target.spec,
+        "package": target.package,
+        "version": target.version, "arrays": arrays, "gradients": _how(caller, arrays, gradient is not None),
+        "arguments": {loss.arrays[0]: the_plan.first, loss.arrays[1]: the_plan.second, **the_plan.passed},
+        "constants": {name: _plain(v) for name, v in the_plan.constants.items()},
+        "dtypes": [{"dtype": name, "run": reason is None, "reason": reason} for name, reason in dtypes.items()],
+        "groups": groups, "cases": cases, "findings": findings, "value": value, "gradient": gradient,
+        "strict": strict, "training": training, "worst": worst_cases(judged, notes(loss.name), loss.arrays),
+        "deviations": [_explanation(one) for one in explanations],
+        "known": "right" if strict else "named" if explanations or faulty or imprecise else "unknown",
+    }  # fmt: skip
+
+
+def _how(caller: Caller, arrays: str, found: bool) -> str:
+    if caller.returns == "value_and_grad":
+        return "returned"
+    if not caller.framework.differentiates:
+        return "none: NumPy has no autodiff (return (value, gradient) and say --returns value_and_grad)"
+    return f"{arrays} autodiff" if found else f"none: the result is not connected to the input in {arrays}"
+
+
+def _plain(value: Any) -> Any:
+    return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)
+
+
+def _explanation(one: Explanation) -> dict[str, Any]:
+    return {
+        "names": [c.name for c in one.stack], "titles": [c.title for c in one.stack], "constants": [c.constant for c in one.stack],
+        "seen": [c.deviation.seen for c in one.stack], "effects": [c.deviation.effect for c in one.stack],
+        "explained": one.explained, "failing": one.failing, "contradicted": one.contradicted, "complete": one.complete,
+    }  # fmt: skip
