@@ -25,6 +25,7 @@ class Primitives:
     def __init__(self, dtype: str) -> None:
         self.dtype = dtype
         self.tiny = float(np.finfo(dtype).tiny)
+        self.pi = math.pi
         self.exp, self.log, self.log1p = ops.exp, ops.log, ops.log1p
         self.stop_gradient = ops.stop_gradient
 

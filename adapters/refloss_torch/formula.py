@@ -1,6 +1,7 @@
 """A loss's formula in torch operations: what other devices, torch.func and second derivatives run."""
 
 import functools
+import math
 from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any
@@ -50,7 +51,7 @@ def primitives(dtype: torch.dtype, stop_gradient: Callable[[Tensor], Tensor] = T
         return torch.where(condition, a, b)
 
     return SimpleNamespace(
-        exp=torch.exp, log=torch.log, log1p=torch.log1p, softplus=_softplus, sigmoid=torch.sigmoid, power=_power,
+        pi=math.pi, exp=torch.exp, log=torch.log, log1p=torch.log1p, softplus=_softplus, sigmoid=torch.sigmoid, power=_power,
         maximum=_split_ties(torch.maximum), minimum=_split_ties(torch.minimum), abs=torch.abs, sqrt=torch.sqrt,
         arctan2=torch.arctan2, where=where, stop_gradient=stop_gradient, one_hot=_one_hot,
         sum=lambda x: x.sum(-1), max=lambda x: x.amax(-1), stack=lambda xs: torch.stack(xs, -1),

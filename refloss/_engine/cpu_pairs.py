@@ -1,6 +1,6 @@
 """The CPU loop of box losses: pairs of boxes, turned from rows of four into columns so that the vector units see unit stride.
 
-Boxes come as corners or as centre and size (`centred`); kernels see corners *and* sizes, and answer the derivatives by both.
+Boxes come as corners or as centre and size (`centred`, the last of params); kernels see corners *and* sizes.
 """
 
 from collections.abc import Callable
@@ -10,10 +10,9 @@ import numpy as np
 
 from .blocks import LANES, finish, fixed_sum
 from .compile import call_at
-from .fma import fma
 from .scalar import portable
 
-PAIRS = 256  # 19 columns of 256 float32 stay in a 32 KiB cache
+PAIRS = 256  # 17 columns of 256 float32 stay in a 32 KiB cache
 
 
 @portable
@@ -46,35 +45,20 @@ def turn(boxes: Any, columns: Any, centred: Any) -> Any:
     return wrong
 
 
-@portable
-def by_own_numbers(columns: Any, n: Any, centred: Any) -> None:
-    """Derivatives by low, high and size of an axis, in place, as those by the two numbers that the box has for it."""
-    T = type(columns[0, 0])
-    for j in range(2):
-        low, high, size = columns[13 + 2 * j, :n], columns[14 + 2 * j, :n], columns[17 + j, :n]
-        if centred:
-            for i in range(n):
-                low[i], high[i] = low[i] + high[i], fma(T(0.5), high[i] - low[i], size[i])
-        else:
-            for i in range(n):
-                low[i], high[i] = low[i] - size[i], high[i] + size[i]
-
-
 def signature(types: Any, scalar: Any, line: Any, params: Any) -> Any:
     return types.void(types.Array(scalar, 2, "C"), params, line, types.int64)
 
 
 def hot(kernel: Callable[..., Any], mode: int, stamp: str) -> Callable[..., Any]:
-    """kernel(mode, x1, y1, x2, y2, w, h, the same of the target, params) -> value, d/dx1, d/dx2, d/dy1, d/dy2, d/dw, d/dh."""
+    """kernel(mode, x1, y1, x2, y2, w, h, the same of the target, params) -> value and the derivatives by the box's four numbers."""
 
     def block(columns, params, value, n):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
         a0, a1, a2, a3, a4, a5 = columns[0, :n], columns[1, :n], columns[2, :n], columns[3, :n], columns[4, :n], columns[5, :n]
         b0, b1, b2, b3, b4, b5 = columns[6, :n], columns[7, :n], columns[8, :n], columns[9, :n], columns[10, :n], columns[11, :n]
         g0, g1, g2, g3 = columns[13, :n], columns[14, :n], columns[15, :n], columns[16, :n]
-        g4, g5 = columns[17, :n], columns[18, :n]
         for i in range(value.size):
-            value[i], g0[i], g1[i], g2[i], g3[i], g4[i], g5[i] = kernel(
+            value[i], g0[i], g1[i], g2[i], g3[i] = kernel(
                 mode, a0[i], a1[i], a2[i], a3[i], a4[i], a5[i], b0[i], b1[i], b2[i], b3[i], b4[i], b5[i], params
             )
 
@@ -85,7 +69,7 @@ def drive(unit: bool, stamp: str) -> Callable[..., Any]:
     def blocks(kernel, x, t, params, weights, upstream, divisor, value, grad, sums, flags, first, last):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
         n = x.shape[0]
-        columns, lanes = np.empty((19, PAIRS), x.dtype), np.empty((2, LANES), x.dtype)
+        columns, lanes = np.empty((17, PAIRS), x.dtype), np.empty((2, LANES), x.dtype)
         one = type(divisor)(1)
         centred = params[7] != type(divisor)(0)
         for b in range(first, last):
@@ -99,9 +83,8 @@ def drive(unit: bool, stamp: str) -> Callable[..., Any]:
                 finish(vs, ws, weights[:0], divisor if value.size else one)
             if grad.size:
                 us = upstream[lo:hi] if upstream.size else upstream
-                by_own_numbers(columns, count, centred)
                 for j in range(4):
-                    column, out = columns[13 + 2 * (j % 2) + j // 2, :count], grad[lo:hi]
+                    column, out = columns[13 + j, :count], grad[lo:hi]
                     finish(column, ws, us, divisor)
                     for i in range(count):
                         out[i, j] = column[i]

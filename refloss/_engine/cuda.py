@@ -19,7 +19,6 @@ from .call import two_words
 from .check import IGNORE
 from .compile import teach_cuda
 from .cpu import blocks_of
-from .fma import fma
 from .record import Loss, Setting
 from .scalar import exp_of_minus, portable, rounded
 
@@ -176,14 +175,11 @@ def _pairs(kernel: Any, mode: int, fold: Any) -> Callable[..., Any]:
         for i in range(first + cuda.threadIdx.x, min(x.shape[0], first + rows), LANES):
             x1, y1, x2, y2, w, h = corners(x, i, centred)
             u1, v1, u2, v2, tw, th = corners(t, i, centred)
-            v, gx1, gx2, gy1, gy2, gw, gh = kernel(mode, x1, y1, x2, y2, w, h, u1, v1, u2, v2, tw, th, params)
+            v, g0, g1, g2, g3 = kernel(mode, x1, y1, x2, y2, w, h, u1, v1, u2, v2, tw, th, params)
             v = scaled(v, weights, weights[:0], i, divisor if value.size else T(1))
             if value.size:
                 value[i] = v
             if grad.size:
-                g0, g1 = (gx1 + gx2, gy1 + gy2) if centred else (gx1 - gw, gy1 - gh)
-                g2 = fma(T(0.5), gx2 - gx1, gw) if centred else gx2 + gw
-                g3 = fma(T(0.5), gy2 - gy1, gh) if centred else gy2 + gh
                 grad[i, 0] = scaled(g0, weights, upstream, i, divisor)
                 grad[i, 1] = scaled(g1, weights, upstream, i, divisor)
                 grad[i, 2] = scaled(g2, weights, upstream, i, divisor)

@@ -16,20 +16,26 @@ def below(a: Any, b: Any) -> Any:
 
 
 @portable
-def axis(x1: Any, x2: Any, u1: Any, u2: Any) -> Any:
-    """Length of the intersection of [x1, x2] and [u1, u2] with its derivatives by x1 and x2, and the same of the hull."""
+def own(centred: Any, low: Any, high: Any) -> Any:
+    """Derivatives by an interval's ends, as those by its own two numbers: its ends, or its centre and size."""
+    T = type(low)
+    return (low + high, T(0.5) * (high - low)) if centred else (low, high)
+
+
+@portable
+def axis(centred: Any, x1: Any, x2: Any, u1: Any, u2: Any) -> Any:
+    """Length of the intersection of [x1, x2] and [u1, u2] with its derivatives by the own two numbers, and the same of the hull.
+
+    The derivatives are small multiples of 1/2, so they, their sums and differences are exact.
+    """
     T = type(x1)
     low, high = x1 if x1 > u1 else u1, x2 if x2 < u2 else u2
     length = high - low
     meets = below(T(0), length)
+    a, b = own(centred, -below(u1, x1) * meets, below(x2, u2) * meets)
     hull = (x2 if x2 > u2 else u2) - (x1 if x1 < u1 else u1)
-    return (length if length > T(0) else T(0), -below(u1, x1) * meets, below(x2, u2) * meets, hull, -below(x1, u1), below(u2, x2))
-
-
-@portable
-def center_distance(x1: Any, x2: Any, u1: Any, u2: Any) -> Any:
-    """Between the middles of two intervals; it is also the derivative of its square by x1, and by x2."""
-    return type(x1)(0.5) * ((x1 - u1) + (x2 - u2))
+    c, d = own(centred, -below(x1, u1), below(u2, x2))
+    return (length if length > T(0) else T(0)), a, b, hull, c, d
 
 
 @portable
@@ -40,11 +46,21 @@ def over(a: Any, b: Any) -> Any:
 
 
 @portable
-def iou_parts(w: Any, h: Any, tw: Any, th: Any, x: Any, y: Any, eps: Any) -> Any:
-    """(IoU, union, its denominator's inverse, d IoU / d intersection, d IoU / d area), the last two by the quotient rule."""
+def quotient(w: Any, h: Any, tw: Any, th: Any, x: Any, y: Any, eps: Any) -> Any:
+    """(IoU, union, 1 / (union + eps)). Of a box with itself IoU is 1 exactly; it never exceeds 1."""
     T = type(w)
-    intersection = x[0] * y[0]
-    union = fma(w, h, fma(tw, th, -intersection))
-    inverse = over(T(1), union + eps)
+    intersection = rounded(x[0], y[0])
+    union = (rounded(w, h) - intersection) + rounded(tw, th)
     iou = over(intersection, union + eps)
-    return iou, union, inverse, rounded(T(1) + iou, inverse), rounded(-iou, inverse)
+    return (T(1) if iou > T(1) else iou), union, over(T(1), union + eps)
+
+
+@portable
+def rates(centred: Any, a: Any, b: Any, length: Any, size: Any, iou: Any, inverse: Any) -> Any:
+    """Derivatives of union and IoU by the two numbers of one axis: dI = (a, b) length, d area = d size * size of the other axis.
+
+    dIoU = (dI - IoU dU) / U with dU = d area - dI: for each number by itself, before anything is rounded away.
+    """
+    first, second = rounded(a, length), rounded(b, length)
+    one, two = (-first if centred else -size - first), size - second
+    return one, two, rounded(fma(-iou, one, first), inverse), rounded(fma(-iou, two, second), inverse)

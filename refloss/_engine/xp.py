@@ -1,5 +1,6 @@
 """The primitives a formula is written in, for NumPy. Other tables (mpmath, keras.ops, torch) offer the same names."""
 
+import math
 from types import SimpleNamespace
 from typing import Any
 
@@ -12,7 +13,8 @@ def _softplus(z: Any) -> Any:
 
 def _sigmoid(z: Any) -> Any:
     e = np.exp(-np.abs(z))
-    return np.where(z >= 0, np.ones_like(e), e) / (1 + e)
+    rare = e / (1 + e)
+    return np.where(z >= 0, 1 - rare, rare)
 
 
 def _one_hot(labels: Any, like: Any) -> Any:
@@ -21,6 +23,7 @@ def _one_hot(labels: Any, like: Any) -> Any:
 
 
 numpy_xp = SimpleNamespace(
+    pi=math.pi,
     exp=np.exp, log=np.log, log1p=np.log1p, softplus=_softplus, sigmoid=_sigmoid, power=np.power, maximum=np.maximum,
     minimum=np.minimum, abs=np.abs, sqrt=np.sqrt, arctan2=np.arctan2, where=np.where, stop_gradient=lambda x: x, one_hot=_one_hot,
     sum=lambda x: np.sum(x, axis=-1), max=lambda x: np.max(x, axis=-1), stack=lambda xs: np.stack(xs, axis=-1),

@@ -25,13 +25,13 @@ def kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
     dCE/da = r (v - exp(-a) u), r = 1 / (1 + exp(-a)). u and v are each formed without subtraction from the other."""
     positive, negative, keep, share = params[0], params[2], params[4], params[6]
     T = type(x)
-    a, e, _, r, _, log_hi, log_lo = logistic(x)
+    a, e, e_lo, r, _, log_hi, log_lo = logistic(x)
     c, _ = complement(t)
     likely = x >= T(0)
     u, v = (t, c) if likely else (c, t)
     u, v = fma(u, keep, share), fma(v, keep, share)
     weight = fma(t, positive, rounded(c, negative))
-    gradient = weight * (r * fma(-e, u, v))
+    gradient = weight * (r * fma(-e_lo, u, fma(-e, u, v)))
     return rounded(weight, fma(T(0) if v == T(0) else a, v, log_hi + log_lo)), gradient if likely else -gradient
 
 

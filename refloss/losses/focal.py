@@ -47,7 +47,7 @@ def kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
     miss_lo = fma(r, k, -miss) + fma(r_lo, k, r * k_lo)
     top, bottom = minus_log(mode, k, k_lo, a, sure, log_hi, log_lo)
     weight = fma(t, positive, rounded(c, negative)) * power(mode, miss, miss_lo, top, bottom, gamma, gamma_lo)
-    slope = fma(-e, u, v)
+    slope = fma(-e_lo, u, fma(-e, u, v))
     if mode != 0:
         steep = cross_entropy if cross_entropy < T(1e30) else T(1e30)  # 0 times infinity has the limit 0 here
         slope = fma(gamma * (v - u) * (T(1) if sure else e / k), steep, slope)
@@ -115,7 +115,7 @@ def focal_loss(
     return _settle("focal_loss", alpha, gamma)
 
 
-@loss(kind="labels", targets="labels", formula=labels_formula, kernel=kernel, settings=SETTINGS[:1] + SETTINGS[5:9])
+@loss(kind="labels", targets="labels", formula=labels_formula, kernel=kernel, settings=SETTINGS[:1] + SETTINGS[2:9])
 def focal_loss_with_integer_labels(
     logits: ArrayLike, labels: ArrayLike, *, alpha: float | None = 0.25, gamma: float = 2.0,
     weights: ArrayLike | None = None, reduction: Reduction = "none", normalizer: float | None = None,

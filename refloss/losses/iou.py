@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from .._engine import check
 from .._engine.fma import fma
-from .._engine.overlap import EMPTY, axis, center_distance, iou_parts, over
+from .._engine.overlap import EMPTY, axis, over, quotient, rates
 from .._engine.record import Reduction, Setting, loss
 from .._engine.scalar import arctan_of_ratio, log, portable, rounded
 from ..errors import bad_type
@@ -33,7 +33,7 @@ class Geometry:
         low = [xp.maximum(one[j], two[j]) for j in (0, 1)]
         high = [xp.minimum(one[j], two[j]) for j in (2, 3)]
         self.intersection = xp.maximum(high[0] - low[0], 0) * xp.maximum(high[1] - low[1], 0)
-        self.union = self.w * self.h + self.tw * self.th - self.intersection
+        self.union = (self.w * self.h - self.intersection) + self.tw * self.th  # in this order it is exact for equal boxes
         self.hull_w = xp.maximum(one[2], two[2]) - xp.minimum(one[0], two[0])
         self.hull_h = xp.maximum(one[3], two[3]) - xp.minimum(one[1], two[1])
         self.dx = ((one[0] - two[0]) + (one[2] - two[2])) / 2  # between the centres
@@ -75,7 +75,7 @@ def ciou_formula(xp: Any, boxes: Any, target_boxes: Any, *, box_format: str, eps
     # arctan(tw / th) - arctan(w / h) as one angle, which has a limit where a size is 0; 0 where a box is a point.
     across, along = g.tw * g.h - g.w * g.th, g.w * g.tw + g.h * g.th
     angle = xp.arctan2(across, along + xp.where((across == 0) & (along == 0), 1, 0))
-    v = (4 / math.pi**2) * angle * angle
+    v = (4 / xp.pi**2) * angle * angle
     iou = ratio(xp, g.intersection, g.union + eps)
     alpha = ratio(xp, v, (1 - iou) + v + eps)
     alpha = alpha if differentiate_alpha else xp.stop_gradient(alpha)
@@ -86,10 +86,13 @@ def ciou_formula(xp: Any, boxes: Any, target_boxes: Any, *, box_format: str, eps
 def iou_kernel(
     mode: Any, x1: Any, y1: Any, x2: Any, y2: Any, w: Any, h: Any, u1: Any, v1: Any, u2: Any, v2: Any, tw: Any, th: Any, params: Any
 ) -> Any:
-    """dL = slope dIoU; dIoU = d intersection (1 + IoU) / U - IoU / U d area. Mode: the kind."""
+    """Mode: the kind. dL = slope dIoU."""
     T = type(w)
-    x, y = axis(x1, x2, u1, u2), axis(y1, y2, v1, v2)
-    iou, _, _, meet, grow = iou_parts(w, h, tw, th, x, y, params[0])
+    eps, centred = params[0], params[7] != T(0)
+    x, y = axis(centred, x1, x2, u1, u2), axis(centred, y1, y2, v1, v2)
+    iou, _, inverse = quotient(w, h, tw, th, x, y, eps)
+    _, _, g0, g2 = rates(centred, x[1], x[2], y[0], h, iou, inverse)
+    _, _, g1, g3 = rates(centred, y[1], y[2], x[0], w, iou, inverse)
     if mode == 0:
         value, slope = T(1) - iou, T(-1)
     elif mode == 1:
@@ -98,31 +101,31 @@ def iou_kernel(
         value, slope = -(hi + lo), T(0) if far else T(-1) / iou
     else:
         value, slope = fma(-iou, iou, T(1)), T(-2) * iou
-    meet, grow = slope * meet, slope * grow
-    return (
-        value,
-        rounded(x[1] * y[0], meet), rounded(x[2] * y[0], meet), rounded(y[1] * x[0], meet), rounded(y[2] * x[0], meet),
-        rounded(h, grow), rounded(w, grow),
-    )  # fmt: skip
+    return value, slope * g0, slope * g1, slope * g2, slope * g3
 
 
 @portable
 def giou_kernel(
     mode: Any, x1: Any, y1: Any, x2: Any, y2: Any, w: Any, h: Any, u1: Any, v1: Any, u2: Any, v2: Any, tw: Any, th: Any, params: Any
 ) -> Any:
-    """d[(C - U) / C] = (dC (1 - (C - U) / C) - dU) / C, and dU = d area - d intersection."""
+    """With E = (C - U) / C: dE = ((dC - dU) - E dC) / C = ((U / C) dC - dU) / C; the first where E is small, else the second."""
     T = type(w)
-    x, y = axis(x1, x2, u1, u2), axis(y1, y2, v1, v2)
-    iou, union, _, meet, grow = iou_parts(w, h, tw, th, x, y, params[0])
-    hull = fma(x[3], y[3], params[0])
-    empty, inverse = over(fma(x[3], y[3], -union), hull), over(T(1), hull)
-    full = (T(1) - empty) * inverse
-    meet, grow = inverse - meet, -inverse - grow
+    eps, centred = params[0], params[7] != T(0)
+    x, y = axis(centred, x1, x2, u1, u2), axis(centred, y1, y2, v1, v2)
+    iou, union, inverse = quotient(w, h, tw, th, x, y, eps)
+    dx1, dx2, g0, g2 = rates(centred, x[1], x[2], y[0], h, iou, inverse)
+    dy1, dy2, g1, g3 = rates(centred, y[1], y[2], x[0], w, iou, inverse)
+    hull = rounded(x[3], y[3])
+    empty = over(hull - union, hull + eps)
+    small = empty < T(0.5)
+    share, one = (-empty, T(1)) if small else (over(union + eps, hull + eps), T(0))
+    per_hull = over(T(1), hull + eps)
+    c0, c2 = rounded(x[4], y[3]), rounded(x[5], y[3])
+    c1, c3 = rounded(y[4], x[3]), rounded(y[5], x[3])
     return (
         (T(1) - iou) + empty,
-        fma(x[1] * y[0], meet, x[4] * y[3] * full), fma(x[2] * y[0], meet, x[5] * y[3] * full),
-        fma(y[1] * x[0], meet, y[4] * x[3] * full), fma(y[2] * x[0], meet, y[5] * x[3] * full),
-        rounded(h, grow), rounded(w, grow),
+        fma(fma(share, c0, fma(one, c0, -dx1)), per_hull, -g0), fma(fma(share, c1, fma(one, c1, -dy1)), per_hull, -g1),
+        fma(fma(share, c2, fma(one, c2, -dx2)), per_hull, -g2), fma(fma(share, c3, fma(one, c3, -dy2)), per_hull, -g3),
     )  # fmt: skip
 
 
@@ -136,11 +139,14 @@ def ciou_kernel(
     Mode 2 differentiates alpha too: d(alpha v) = alpha (2 - alpha) dv + alpha^2 dIoU.
     """
     T = type(w)
-    x, y = axis(x1, x2, u1, u2), axis(y1, y2, v1, v2)
-    dx, dy = center_distance(x1, x2, u1, u2), center_distance(y1, y2, v1, v2)
-    iou, _, _, meet, grow = iou_parts(w, h, tw, th, x, y, params[0])
-    inverse = over(T(1), fma(x[3], x[3], fma(y[3], y[3], params[0])))
-    penalty = rounded(fma(dx, dx, dy * dy), inverse)
+    eps, centred = params[0], params[7] != T(0)
+    x, y = axis(centred, x1, x2, u1, u2), axis(centred, y1, y2, v1, v2)
+    iou, _, inverse = quotient(w, h, tw, th, x, y, eps)
+    _, _, g0, g2 = rates(centred, x[1], x[2], y[0], h, iou, inverse)
+    _, _, g1, g3 = rates(centred, y[1], y[2], x[0], w, iou, inverse)
+    dx, dy = T(0.5) * ((x1 - u1) + (x2 - u2)), T(0.5) * ((y1 - v1) + (y2 - v2))  # between the centres
+    per_diagonal = over(T(1), fma(x[3], x[3], fma(y[3], y[3], eps)))
+    penalty = rounded(fma(dx, dx, dy * dy), per_diagonal)
     value = (T(1) - iou) + penalty
     slope, turn_w, turn_h = T(-1), T(0), T(0)
     if mode >= 1:
@@ -148,20 +154,24 @@ def ciou_kernel(
         across = fma(tw, h, -product) + fma(-w, th, product)
         angle = arctan_of_ratio(across, fma(w, tw, h * th))
         v = rounded(T(4 / math.pi**2) * angle, angle)
-        alpha = over(v, ((T(1) - iou) + v) + params[0])
+        alpha = over(v, ((T(1) - iou) + v) + eps)
         value = fma(alpha, v, value)
         if mode == 2:
             slope = fma(alpha, alpha, T(-1))
             alpha = alpha * (T(2) - alpha)
         pull = over(alpha * (T(8 / math.pi**2) * angle), fma(w, w, h * h))
         turn_w, turn_h = -h * pull, w * pull
-    meet, grow, far = slope * meet, slope * grow, T(-2) * penalty
+    far = T(-2) * penalty
+    a0, a2 = (T(2) * dx, T(0)) if centred else (dx, dx)  # d rho^2
+    a1, a3 = (T(2) * dy, T(0)) if centred else (dy, dy)
+    b0, b1 = (T(0), T(0)) if centred else (-turn_w, -turn_h)
     return (
         value,
-        fma(x[1] * y[0], meet, fma(far * x[3], x[4], dx) * inverse), fma(x[2] * y[0], meet, fma(far * x[3], x[5], dx) * inverse),
-        fma(y[1] * x[0], meet, fma(far * y[3], y[4], dy) * inverse), fma(y[2] * x[0], meet, fma(far * y[3], y[5], dy) * inverse),
-        fma(h, grow, turn_w), fma(w, grow, turn_h),
-    )  # fmt: skip
+        fma(slope, g0, fma(fma(far * x[3], x[4], a0), per_diagonal, b0)),
+        fma(slope, g1, fma(fma(far * y[3], y[4], a1), per_diagonal, b1)),
+        fma(slope, g2, fma(fma(far * x[3], x[5], a2), per_diagonal, turn_w)),
+        fma(slope, g3, fma(fma(far * y[3], y[5], a3), per_diagonal, turn_h)),
+    )
 
 
 def _setting(function: str, box_format: str, eps: float, mode: int = 0) -> Setting:

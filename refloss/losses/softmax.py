@@ -39,6 +39,8 @@ def kernel(mode: Any, label: Any, gap: Any, gap_lo: Any, e: Any, others: Any, ot
     """
     positive, negative, gamma, gamma_lo = params[0], params[2], params[4], params[5]
     T = type(gap)
+    whole = others + others_lo
+    others, others_lo = whole, others_lo - (whole - others)
     total = e + others
     z = total - e
     total_lo = ((e - (total - z)) + (others - z)) + others_lo
