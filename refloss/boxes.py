@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from ._engine import check
 from ._engine.compile import jit, source_digest
-from ._engine.overlap import axis, over
+from ._engine.overlap import meeting, over
 from ._engine.record import Array
 from ._engine.threads import over_blocks
 from .errors import bad_value
@@ -90,8 +90,7 @@ def _matrix(stamp: str) -> Callable[..., Any]:
             x1, y1, x2, y2 = one[0, i], one[1, i], one[2, i], one[3, i]
             u1, v1, u2, v2, out = two[0], two[1], two[2], two[3], matrix[i]
             for j in range(out.size):
-                x, y = axis(x1, x2, u1[j], u2[j]), axis(y1, y2, v1[j], v2[j])
-                intersection = x[0] * y[0]
+                intersection = meeting(x1, x2, u1[j], u2[j]) * meeting(y1, y2, v1[j], v2[j])
                 union = ((x2 - x1) * (y2 - y1) + (u2[j] - u1[j]) * (v2[j] - v1[j])) - intersection
                 out[j] = over(intersection, union) if union == union else union
 

@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import refloss_keras as rk
-from refloss_keras._keras import keras, ops
 
 import refloss
+import refloss_keras as rk
+from refloss_keras._keras import keras, ops
 
 REFERENCE: Any = None
 BACKEND = keras.backend.backend()

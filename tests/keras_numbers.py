@@ -3,12 +3,12 @@
 from typing import Any
 
 import numpy as np
+
+from refloss._engine.record import REGISTRY
 from refloss_keras import _functions
 from refloss_keras._backend import _BY_BACKEND, value_and_grad
 from refloss_keras._keras import keras, ops
 from refloss_keras._xp import table
-
-from refloss._engine.record import REGISTRY
 
 REFERENCE: Any = None  # set by the worker
 BACKEND = keras.backend.backend()

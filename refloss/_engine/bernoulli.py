@@ -19,6 +19,7 @@ def balance(function: str, alpha: Any) -> tuple[float, float]:
 
 
 GENERIC = 3
+HARD = 8  # added to a mode: the loop has seen that all targets of the block are 0 or 1
 
 
 def power_mode(gamma: float) -> int:

@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+from .bernoulli import GENERIC, HARD
 from .blocks import BLOCK, LANES, finish, fixed_sum
 from .compile import call_at
 
@@ -14,10 +15,20 @@ def signature(types: Any, scalar: Any, line: Any, params: Any) -> Any:
 
 
 def hot(kernel: Callable[..., Any], mode: int, stamp: str) -> Callable[..., Any]:
+    power = mode in (2, GENERIC)  # of a focal loss; the others have nothing to save
+
     def block(x, t, params, value, grad):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018  a closure variable: see source_digest
-        for i in range(x.size):
-            value[i], grad[i] = kernel(mode, x[i], t[i], params)
+        soft = 0
+        if power:
+            for i in range(t.size):
+                soft |= (t[i] != 0) & (t[i] != 1)
+        if power and not soft:  # saves a division in five: the same bits, 20 % sooner
+            for i in range(x.size):
+                value[i], grad[i] = kernel(mode + HARD, x[i], t[i], params)
+        else:
+            for i in range(x.size):
+                value[i], grad[i] = kernel(mode, x[i], t[i], params)
 
     return block
 

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from .bernoulli import HARD
 from .blocks import BLOCK, LANES, finish, fixed_sum
 from .check import IGNORE
 from .compile import call_at
@@ -26,12 +27,12 @@ def hot(kernel: Callable[..., Any], mode: int, stamp: str) -> Callable[..., Any]
         stamp  # noqa: B018
         zero, one = type(params[0])(0), type(params[0])(1)
         for i in range(x.size):
-            value[i], grad[i] = kernel(mode, x[i], zero, params)
+            value[i], grad[i] = kernel(mode + HARD, x[i], zero, params)
         for r in range(labels.size):
             c = labels[r]
             if c >= 0 and c < classes:
                 i = r * classes + c
-                value[i], grad[i] = kernel(mode, x[i], one, params)
+                value[i], grad[i] = kernel(mode + HARD, x[i], one, params)
             elif c == IGNORE:
                 value[r * classes : (r + 1) * classes] = zero
                 grad[r * classes : (r + 1) * classes] = zero

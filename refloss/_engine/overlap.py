@@ -3,7 +3,7 @@
 from typing import Any
 
 from .fma import fma
-from .scalar import portable, rounded
+from .scalar import portable, product, rounded, total
 
 EMPTY = 2.0**-126  # an area below this counts as none, in every type, so that 1 / area is finite
 
@@ -16,6 +16,14 @@ def below(a: Any, b: Any) -> Any:
 
 
 @portable
+def meeting(x1: Any, x2: Any, u1: Any, u2: Any) -> Any:
+    """Length of the intersection of [x1, x2] and [u1, u2]."""
+    T = type(x1)
+    length = (x2 if x2 < u2 else u2) - (x1 if x1 > u1 else u1)
+    return length if length > T(0) else T(0)
+
+
+@portable
 def own(centred: Any, low: Any, high: Any) -> Any:
     """Derivatives by an interval's ends, as those by its own two numbers: its ends, or its centre and size."""
     T = type(low)
@@ -23,17 +31,19 @@ def own(centred: Any, low: Any, high: Any) -> Any:
 
 
 @portable
-def axis(centred: Any, x1: Any, x2: Any, u1: Any, u2: Any) -> Any:
+def axis(centred: Any, x1: Any, x2: Any, w: Any, u1: Any, u2: Any, tw: Any) -> Any:
     """Length of the intersection of [x1, x2] and [u1, u2] with its derivatives by the own two numbers, and the same of the hull.
 
-    The derivatives are small multiples of 1/2, so they, their sums and differences are exact.
+    The derivatives are small multiples of 1/2, so they, their sums and differences are exact. Where one interval holds the other,
+    both lengths are given sizes (w, tw), not differences of corners that a large centre has rounded.
     """
     T = type(x1)
     low, high = x1 if x1 > u1 else u1, x2 if x2 < u2 else u2
-    length = high - low
+    inside, around = (x1 >= u1) & (x2 <= u2), (x1 <= u1) & (x2 >= u2)
+    length = w if inside else (tw if around else high - low)
     meets = below(T(0), length)
     a, b = own(centred, -below(u1, x1) * meets, below(x2, u2) * meets)
-    hull = (x2 if x2 > u2 else u2) - (x1 if x1 < u1 else u1)
+    hull = tw if inside else (w if around else (x2 if x2 > u2 else u2) - (x1 if x1 < u1 else u1))
     c, d = own(centred, -below(x1, u1), below(u2, x2))
     return (length if length > T(0) else T(0)), a, b, hull, c, d
 
@@ -47,12 +57,17 @@ def over(a: Any, b: Any) -> Any:
 
 @portable
 def quotient(w: Any, h: Any, tw: Any, th: Any, x: Any, y: Any, eps: Any) -> Any:
-    """(IoU, union, 1 / (union + eps)). Of a box with itself IoU is 1 exactly; it never exceeds 1."""
+    """(IoU, union and what it lost to rounding, 1 / (union + eps)). Of a box with itself IoU is 1 exactly; it never exceeds 1."""
     T = type(w)
-    intersection = rounded(x[0], y[0])
-    union = (rounded(w, h) - intersection) + rounded(tw, th)
-    iou = over(intersection, union + eps)
-    return (T(1) if iou > T(1) else iou), union, over(T(1), union + eps)
+    meet, meet_lo = product(x[0], y[0])
+    area, area_lo = product(w, h)
+    target, target_lo = product(tw, th)
+    small, large = (area, target) if area < target else (target, area)
+    rest, rest_lo = total(small, -meet)  # in this order the union is exact where one box holds the other
+    union, union_lo = total(large, rest)
+    iou = over(meet, union + eps)
+    lost = (union_lo + rest_lo) + ((area_lo + target_lo) - meet_lo)
+    return (T(1) if iou > T(1) else iou), union, lost, over(T(1), union + eps)
 
 
 @portable

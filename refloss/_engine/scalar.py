@@ -88,6 +88,21 @@ def rounded(a: Scalar, b: Scalar) -> Scalar:
 
 
 @portable
+def product(a: Scalar, b: Scalar) -> Pair:
+    """a * b in two words, exactly."""
+    p = rounded(a, b)
+    return p, fma(a, b, -p)
+
+
+@portable
+def total(a: Scalar, b: Scalar) -> Pair:
+    """a + b in two words, exactly (Knuth)."""
+    s = a + b
+    z = s - a
+    return s, (a - (s - z)) + (b - z)
+
+
+@portable
 def exp_of_minus(a: Scalar, b: Scalar) -> Pair:
     """exp(-(a + b)) for a >= 0 and b small against a (or against 1): about 0.06 eps as two words. NaN gives NaN."""
     T = type(a)

@@ -32,10 +32,16 @@ def over_blocks(run: Callable[[int, int], None], blocks: int, elements: int) -> 
     pool = _pools.get(os.getpid())
     if pool is None:
         pool = _pools.setdefault(os.getpid(), ThreadPoolExecutor(max(threads, 16), thread_name_prefix="refloss"))
-    cuts = [blocks * k // threads for k in range(threads + 1)]
-    jobs = [pool.submit(run, cuts[k], cuts[k + 1]) for k in range(1, threads)]
+    step = -(-blocks // (8 * threads))
+    turns = iter(range(0, blocks, step))  # shared: a thread that another program slows down (a spinning OpenMP team) takes fewer
+
+    def work() -> None:
+        for first in turns:
+            run(first, min(first + step, blocks))
+
+    jobs = [pool.submit(work) for _ in range(threads - 1)]
     try:
-        run(cuts[0], cuts[1])
+        work()
     finally:
         for job in jobs:
             job.result()

@@ -6,7 +6,7 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from .._engine import check
-from .._engine.bernoulli import balance, complement, minus_log, power, power_mode
+from .._engine.bernoulli import HARD, balance, complement, minus_log, power, power_mode
 from .._engine.fma import fma
 from .._engine.record import Reduction, Setting, loss
 from .._engine.scalar import logistic, portable, rounded
@@ -40,17 +40,23 @@ def kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
     likely = x >= T(0)
     u, u_lo, v, v_lo = (t, T(0), c, c_lo) if likely else (c, c_lo, t, T(0))
     sure = v == T(0)
-    k = fma(e, u, v)
-    k_lo = fma(e_lo, u, fma(e, u, v - k)) + fma(e, u_lo, v_lo)
+    if mode >= HARD:
+        k, k_lo = (e, e_lo) if sure else (T(1), T(0))
+        share = T(1) if sure else e
+    else:
+        k = fma(e, u, v)
+        k_lo = fma(e_lo, u, fma(e, u, v - k)) + fma(e, u_lo, v_lo)
+        share = T(1) if sure else e / k
     cross_entropy = fma(T(0) if sure else a, v, log_hi + log_lo)
     miss = rounded(r, k)
     miss_lo = fma(r, k, -miss) + fma(r_lo, k, r * k_lo)
+    mode = mode % HARD
     top, bottom = minus_log(mode, k, k_lo, a, sure, log_hi, log_lo)
     weight = fma(t, positive, rounded(c, negative)) * power(mode, miss, miss_lo, top, bottom, gamma, gamma_lo)
     slope = fma(-e_lo, u, fma(-e, u, v))
     if mode != 0:
         steep = cross_entropy if cross_entropy < T(1e30) else T(1e30)  # 0 times infinity has the limit 0 here
-        slope = fma(gamma * (v - u) * (T(1) if sure else e / k), steep, slope)
+        slope = fma(gamma * (v - u) * share, steep, slope)
     gradient = weight * (r * slope)
     return rounded(weight, cross_entropy), gradient if likely else -gradient
 

@@ -9,7 +9,7 @@ from .._engine import check
 from .._engine.fma import fma
 from .._engine.overlap import EMPTY, axis, over, quotient, rates
 from .._engine.record import Reduction, Setting, loss
-from .._engine.scalar import arctan_of_ratio, log, portable, rounded
+from .._engine.scalar import arctan_of_ratio, log, portable, product, rounded, total
 from ..errors import bad_type
 
 BoxFormat = Literal["xyxy", "cxcywh"]
@@ -89,8 +89,8 @@ def iou_kernel(
     """Mode: the kind. dL = slope dIoU."""
     T = type(w)
     eps, centred = params[0], params[7] != T(0)
-    x, y = axis(centred, x1, x2, u1, u2), axis(centred, y1, y2, v1, v2)
-    iou, _, inverse = quotient(w, h, tw, th, x, y, eps)
+    x, y = axis(centred, x1, x2, w, u1, u2, tw), axis(centred, y1, y2, h, v1, v2, th)
+    iou, _, _, inverse = quotient(w, h, tw, th, x, y, eps)
     _, _, g0, g2 = rates(centred, x[1], x[2], y[0], h, iou, inverse)
     _, _, g1, g3 = rates(centred, y[1], y[2], x[0], w, iou, inverse)
     if mode == 0:
@@ -105,28 +105,37 @@ def iou_kernel(
 
 
 @portable
+def cross(a: Any, b: Any, u: Any, u_lo: Any, c: Any, c_lo: Any, inverse: Any) -> Any:
+    """(a u - b c) / c^2 for two-word u and c, given 1 / c."""
+    p, p_lo = product(a, u)
+    q, q_lo = product(b, c)
+    return rounded(((p - q) + ((p_lo - q_lo) + fma(a, u_lo, -rounded(b, c_lo)))) * inverse, inverse)
+
+
+@portable
 def giou_kernel(
     mode: Any, x1: Any, y1: Any, x2: Any, y2: Any, w: Any, h: Any, u1: Any, v1: Any, u2: Any, v2: Any, tw: Any, th: Any, params: Any
 ) -> Any:
-    """With E = (C - U) / C: dE = ((dC - dU) - E dC) / C = ((U / C) dC - dU) / C; the first where E is small, else the second."""
+    """E = (C - U) / (C + eps), dE = (dC (U + eps) - dU (C + eps)) / (C + eps)^2, that difference in two words: it cancels."""
     T = type(w)
     eps, centred = params[0], params[7] != T(0)
-    x, y = axis(centred, x1, x2, u1, u2), axis(centred, y1, y2, v1, v2)
-    iou, union, inverse = quotient(w, h, tw, th, x, y, eps)
+    x, y = axis(centred, x1, x2, w, u1, u2, tw), axis(centred, y1, y2, h, v1, v2, th)
+    iou, union, union_lo, inverse = quotient(w, h, tw, th, x, y, eps)
     dx1, dx2, g0, g2 = rates(centred, x[1], x[2], y[0], h, iou, inverse)
     dy1, dy2, g1, g3 = rates(centred, y[1], y[2], x[0], w, iou, inverse)
-    hull = rounded(x[3], y[3])
-    empty = over(hull - union, hull + eps)
-    small = empty < T(0.5)
-    share, one = (-empty, T(1)) if small else (over(union + eps, hull + eps), T(0))
-    per_hull = over(T(1), hull + eps)
-    c0, c2 = rounded(x[4], y[3]), rounded(x[5], y[3])
-    c1, c3 = rounded(y[4], x[3]), rounded(y[5], x[3])
+    hull, hull_lo = product(x[3], y[3])
+    empty = over((hull - union) + (hull_lo - union_lo), hull + eps)
+    u, u_lo = total(union, eps)
+    c, c_lo = total(hull, eps)
+    per_hull = over(T(1), c)
+    u_lo, c_lo = u_lo + union_lo, c_lo + hull_lo
     return (
         (T(1) - iou) + empty,
-        fma(fma(share, c0, fma(one, c0, -dx1)), per_hull, -g0), fma(fma(share, c1, fma(one, c1, -dy1)), per_hull, -g1),
-        fma(fma(share, c2, fma(one, c2, -dx2)), per_hull, -g2), fma(fma(share, c3, fma(one, c3, -dy2)), per_hull, -g3),
-    )  # fmt: skip
+        cross(rounded(x[4], y[3]), dx1, u, u_lo, c, c_lo, per_hull) - g0,
+        cross(rounded(y[4], x[3]), dy1, u, u_lo, c, c_lo, per_hull) - g1,
+        cross(rounded(x[5], y[3]), dx2, u, u_lo, c, c_lo, per_hull) - g2,
+        cross(rounded(y[5], x[3]), dy2, u, u_lo, c, c_lo, per_hull) - g3,
+    )
 
 
 @portable
@@ -140,8 +149,8 @@ def ciou_kernel(
     """
     T = type(w)
     eps, centred = params[0], params[7] != T(0)
-    x, y = axis(centred, x1, x2, u1, u2), axis(centred, y1, y2, v1, v2)
-    iou, _, inverse = quotient(w, h, tw, th, x, y, eps)
+    x, y = axis(centred, x1, x2, w, u1, u2, tw), axis(centred, y1, y2, h, v1, v2, th)
+    iou, _, _, inverse = quotient(w, h, tw, th, x, y, eps)
     _, _, g0, g2 = rates(centred, x[1], x[2], y[0], h, iou, inverse)
     _, _, g1, g3 = rates(centred, y[1], y[2], x[0], w, iou, inverse)
     dx, dy = T(0.5) * ((x1 - u1) + (x2 - u2)), T(0.5) * ((y1 - v1) + (y2 - v2))  # between the centres

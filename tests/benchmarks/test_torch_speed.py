@@ -6,12 +6,11 @@ prints ratios of medians (`-s`), and holds them against the bars only if REFLOSS
 
 import math
 import os
-import statistics
-import time
 from collections.abc import Callable
 
 import pytest
 import torch
+from interleaved import medians
 from torch import Tensor
 
 import refloss_torch
@@ -109,16 +108,8 @@ def test_ciou(benchmark: object, who: str, pairs: int) -> None:
 def test_ratios() -> None:
     for what, bars in BARS.items():
         runs, rounds = contenders(what), 9 if what == "focal" else 41  # type: ignore[arg-type]
-        repeats = 50 if what == 64 else 1
-        times: dict[str, list[float]] = {name: [] for name in runs}
-        for _ in range(rounds):
-            for name, run in runs.items():
-                start = time.perf_counter()
-                for _ in range(repeats):
-                    run()
-                times[name].append((time.perf_counter() - start) / repeats)
-        medians = {name: statistics.median(seen) for name, seen in times.items()}
+        seconds = medians(runs, rounds, repeats=50 if what == 64 else 1)
         for name, bar in bars.items():
-            ratio = medians[name] / medians["ours"]
-            print(f"{what}: ours {medians['ours'] * 1e6:.0f} us, {name} {medians[name] * 1e6:.0f} us: {ratio:.1f} x (bar {bar} x)")
+            ratio = seconds[name] / seconds["ours"]
+            print(f"{what}: ours {seconds['ours'] * 1e6:.0f} us, {name} {seconds[name] * 1e6:.0f} us: {ratio:.1f} x (bar {bar} x)")
             assert ratio >= bar or "REFLOSS_SPEED_BARS" not in os.environ
