@@ -106,10 +106,10 @@ def iou_kernel(
 
 @portable
 def cross(a: Any, b: Any, u: Any, u_lo: Any, c: Any, c_lo: Any, inverse: Any) -> Any:
-    """(a u - b c) / c^2 for two-word u and c, given 1 / c."""
+    """(a u - b c) / c^2 for two-word u and c, given 1 / c; 0 exactly for a = b and u = c, so both sides are rounded alike."""
     p, p_lo = product(a, u)
     q, q_lo = product(b, c)
-    return rounded(((p - q) + ((p_lo - q_lo) + fma(a, u_lo, -rounded(b, c_lo)))) * inverse, inverse)
+    return rounded(((p - q) + ((p_lo - q_lo) + (rounded(a, u_lo) - rounded(b, c_lo)))) * inverse, inverse)
 
 
 @portable
