@@ -211,3 +211,36 @@ def test_box_losses_are_finite_for_any_boxes(boxes: Any, box_format: Any) -> Non
             value, gradient = loss.value_and_grad(one, two, box_format=box_format)
             assert np.isfinite(value).all()
             assert np.isfinite(gradient).all()
+
+
+@pytest.mark.parametrize("box_format", ["xyxy", "cxcywh"])
+def test_nan_in_any_number_of_a_pair(box_format: Any) -> None:
+    losses = [(REGISTRY["iou_loss"], {"kind": kind}) for kind in ("linear", "log", "squared")]
+    losses += [(REGISTRY[f"{name}_loss"], {}) for name in ("giou", "diou", "ciou")]
+    for loss, parameters in losses:
+        for j in range(8):
+            boxes = np.array([[[1.0, 2, 4, 6]], [[2.0, 3, 5, 5]]], np.float32)
+            boxes[j // 4, 0, j % 4] = np.nan
+            value, gradient = loss.value_and_grad(boxes[0], boxes[1], box_format=box_format, **parameters)
+            assert np.isnan(value).all()
+            assert np.isnan(gradient).all()
+
+
+def test_masked_classes() -> None:
+    """A logit of minus infinity takes no part; at the label itself the loss is infinite."""
+    x = np.array([[0.0, -np.inf, 1.0], [-np.inf, 0.0, 0.0]])
+    for loss in (refloss.softmax_cross_entropy_with_integer_labels, refloss.softmax_focal_loss_with_integer_labels):
+        value, gradient = loss.value_and_grad(x, np.array([0, 0]))
+        two = loss.value_and_grad(np.array([[0.0, 1.0]]), np.array([0]))
+        assert value[0] == two[0][0]
+        np.testing.assert_array_equal(gradient[0], [two[1][0, 0], 0, two[1][0, 1]])
+        assert value[1] == np.inf
+        np.testing.assert_allclose(gradient[1], [-1, 0.5, 0.5])
+
+
+@pytest.mark.parametrize("exponent", [-17, -14, 0, 13, 17])
+def test_giou_over_the_range_of_float32(exponent: int) -> None:
+    boxes = np.array([[0.0, 0, 3, 2], [1.0, 1, 5, 6]], np.float32) * np.float32(10.0**exponent)
+    got = refloss.giou_loss.value_and_grad(boxes[:1], boxes[1:])[1]
+    want = refloss.giou_loss.value_and_grad(boxes[:1].astype(np.float64), boxes[1:].astype(np.float64))[1]
+    np.testing.assert_allclose(got, want, rtol=1e-6, atol=1e-6 * np.abs(want).max())

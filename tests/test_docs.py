@@ -3,6 +3,7 @@
 import doctest
 import importlib
 import pathlib
+import re
 
 import pytest
 
@@ -44,6 +45,7 @@ def test_every_public_name_is_there_and_documented() -> None:
 
 def test_readme() -> None:
     readme = pathlib.Path(__file__).parents[1] / "README.md"
+    assert not re.search(r"@[A-Z]+@", readme.read_text()), "a figure is missing"
     result = run(doctest.DocTestParser().get_doctest(readme.read_text(), {}, "README", str(readme), 0))
     assert result.attempted >= 3
     assert not result.failed

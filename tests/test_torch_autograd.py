@@ -142,12 +142,26 @@ def test_third_derivative_is_an_error() -> None:
 
 
 @TORCH_WARNS
-def test_forward_mode_is_an_error() -> None:
+@pytest.mark.parametrize("loss", LOSSES)
+def test_forward_mode(loss: Loss[Any]) -> None:
+    """It runs the formula: the tangent along v is the gradient times v."""
     from torch.autograd import forward_ad
 
-    x = torch.tensor([0.3], requires_grad=True)
-    with forward_ad.dual_level(), pytest.raises(NotImplementedError, match="jvp"):
-        refloss_torch.focal_loss(forward_ad.make_dual(x, torch.ones(1)), torch.ones(1))
+    first, second = data(loss, torch.float64)
+    along = torch.randn_like(first)
+    with forward_ad.dual_level():
+        value = call(loss, forward_ad.make_dual(first, along), second, reduction="sum")
+        tangent = forward_ad.unpack_dual(value).tangent
+    torch.testing.assert_close(tangent, (gradient(loss, first, second, torch.tensor(1.0), reduction="sum") * along).sum())
+
+
+def test_a_gradient_that_was_handed_out_is_the_callers_own() -> None:
+    x = torch.randn(5, requires_grad=True)
+    value = refloss_torch.focal_loss(x, torch.ones(5), reduction="sum")
+    (one,) = torch.autograd.grad(value, x, retain_graph=True)
+    kept = one.clone()
+    one.numpy()[:] *= 100
+    assert torch.equal(torch.autograd.grad(value, x)[0], kept)
 
 
 def test_a_changed_input_is_an_error() -> None:

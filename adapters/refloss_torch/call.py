@@ -5,6 +5,7 @@ from typing import Any, NoReturn
 
 import torch
 from torch import Tensor
+from torch.autograd import forward_ad
 
 from refloss._engine.record import REGISTRY
 from refloss.errors import ReflossError
@@ -44,6 +45,8 @@ class _Loss(torch.autograd.Function):
             result = times_op(upstream, gradient, first, ctx.call[0])
         else:
             result = times(upstream, gradient, REGISTRY[ctx.call[0]], first.dtype)
+            if result is gradient and torch._C._autograd._get_current_graph_task_keep_graph():  # retain_graph=True: keep ours
+                result = gradient.clone()
         return result, None, None, None, None, None
 
 
@@ -98,7 +101,7 @@ def evaluate(
         first, second = _widened(first), _widened(second)
     check.tensors(loss, first, second, weights)
     divisor, scale = check.divisor(loss, first, reduction, normalizer)
-    if first.device.type not in KERNELS or torch._C._are_functorch_transforms_active():
+    if first.device.type not in KERNELS or torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
         return formula.value(first, second, weights, scale, name, reduction, divisor, parameters)
     call = (name, mode, numbers, centred, reduction, divisor)
     if first.requires_grad and torch.is_grad_enabled():

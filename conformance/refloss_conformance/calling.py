@@ -66,7 +66,7 @@ class Caller:
             return self.framework.run(function, first, second, gradient)
         except Returned as reason:
             raise CannotCall(str(reason)) from None
-        except Exception as error:  # whatever the callable raises is a result to report
+        except (Exception, SystemExit) as error:  # whatever the callable raises is a result to report
             raise CannotCall(f"it raised {one_line(error)}", isinstance(error, REFUSALS)) from None
 
     def _pair(self, function: Function, first: Array, second: Array) -> Outcome:

@@ -89,7 +89,8 @@ def callable_report(console: Console, report: dict[str, Any]) -> None:
         _case(console, case)
     _deviations(console, report)
     strict = verdict(report["strict"], "conforms", "does not conform")
-    console.print(f"strict: {strict}; training: {verdict(report['training'], 'good enough', 'not good enough')}")
+    values_only = " (values only: no gradient was judged)" if report["gradient"] is None else ""
+    console.print(f"strict: {strict}{values_only}; training: {verdict(report['training'], 'good enough', 'not good enough')}")
 
 
 def _groups(console: Console, groups: list[dict[str, Any]]) -> None:
@@ -125,7 +126,9 @@ def _deviations(console: Console, report: dict[str, Any]) -> None:
     for one in report["deviations"]:
         reach = "all" if one["explained"] == one["failing"] else f"{one['explained']} of {one['failing']}"
         reach += "" if one["explained"] == one["failing"] or not one["complete"] else " (all that matter in training)"
-        console.print(f"[bold]deviation[/] [bold magenta]{' + '.join(one['names'])}[/], failing cases it explains: {reach}")
+        known = [f"{constant:g}" if isinstance(constant, float) else str(constant) for constant in one["constants"] if constant is not None]
+        constants = escape(f" ({', '.join(known)})") if known else ""
+        console.print(f"[bold]deviation[/] [bold magenta]{' + '.join(one['names'])}[/]{constants}, failing cases it explains: {reach}")
         for title, effect, seen in zip(one["titles"], one["effects"], one["seen"], strict=True):
             console.print(f"    {escape(title)}. {escape(effect)} [dim]Seen in: {escape(seen)}.[/]")
     failed = not report["strict"] and any(report[what] and not report[what]["strict"]["passed"] for what in ("value", "gradient"))

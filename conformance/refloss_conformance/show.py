@@ -16,14 +16,17 @@ from .printing import number, parameters
 
 def list_losses(console: Console) -> int:
     """All losses; one without golden vectors says so."""
-    table = Table("loss", "kind", "arrays", "parameters", "settings", "cases")
+    table = Table()
+    table.add_column("loss", no_wrap=True)
+    for heading in ("kind", "parameters", "settings", "cases"):
+        table.add_column(heading, overflow="fold")
     present = cases.has_vectors()
     for name, loss in REGISTRY.items():
         counts = ("-", "no vectors")
         if name in present:
             loaded = cases.load(name)
             counts = (str(len(loaded.groups)), str(sum(len(group.cases) for group in loaded.groups)))
-        table.add_row(name, loss.kind, ", ".join(loss.arrays), parameters(loss.defaults), *counts)
+        table.add_row(name, loss.kind, parameters(loss.defaults), *counts)
     console.print(table)
     return 0
 
@@ -31,7 +34,8 @@ def list_losses(console: Console) -> int:
 def show_loss(console: Console, name: str) -> int:
     """Everything about one loss."""
     loss: Any = cases.known(name)
-    console.print(f"[bold]{escape(name)}[/]{escape(str(inspect.signature(loss.settle)))}")
+    signature = [f"{array}" for array in loss.arrays] + [f"{key}={value!r}" for key, value in loss.defaults.items()]
+    console.print(f"[bold]{escape(name)}[/]({escape(', '.join(signature))}, weights=None, reduction='none', normalizer=None)")
     console.print(escape(inspect.getdoc(loss.settle) or ""))
     console.print("\n[bold]formula[/]")
     console.print(escape(inspect.getsource(loss.formula)))

@@ -68,9 +68,9 @@ def _import(name: str) -> ModuleType:
         loaded = load()
     except ModuleNotFoundError as error:
         missing = error.name or name
-        way_out = "check the name" if missing == name.split(".", maxsplit=1)[0] else f"{name} needs it"
-        raise UsageError(f"there is no module {missing!r}; {way_out}, or install it in this environment") from None
-    except Exception as error:  # whatever a module does when it is imported
+        way_out = "check the name, or install it" if missing == name.split(".", maxsplit=1)[0] else f"{name} needs it; install it"
+        raise UsageError(f"there is no module {missing!r}; {way_out} in this environment") from None
+    except (Exception, SystemExit) as error:  # whatever a module does when it is imported
         raise UsageError(f"importing {name} failed: {one_line(error)}") from None
     return module if name.endswith(".py") else loaded
 
@@ -103,10 +103,10 @@ def locate(spec: str, init: Mapping[str, Any] | None = None) -> Target:
 def _make(spec: str, factory: Any, init: Mapping[str, Any]) -> Any:
     try:
         made = factory(**init)
-    except Exception as error:  # anything a constructor may raise
+    except (Exception, SystemExit) as error:  # anything a constructor may do
         raise UsageError(f"{spec}({', '.join(f'{k}={v!r}' for k, v in init.items())}) failed: {one_line(error)}; see --init") from None
     if not callable(made):
-        raise UsageError(f"{spec}(...) made a {type(made).__name__}, which cannot be called")
+        raise UsageError(f"{spec}(...) made something of type {type(made).__name__}, which cannot be called")
     return made
 
 

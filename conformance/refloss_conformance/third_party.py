@@ -219,6 +219,10 @@ def _document(
     groups: list[dict[str, Any]], judged: Sequence[Judged], findings: list[dict[str, str]], explanations: Sequence[Explanation],
 ) -> dict[str, Any]:  # fmt: skip
     value, gradient = tally(judged, "value"), tally(judged, "gradient")
+    if gradient is None and caller.gradients:
+        text = f"the result is not connected to {the_plan.first} in {arrays}: there is no gradient"
+        effect = "Nothing is learned from it; look for detach(), numpy() or float() on the way."
+        findings = [*findings, {"kind": "deviation", "name": "gradient_cut", "text": text, "effect": effect}]
     cases = sum(len(one.batch) for one in judged)
     errored = any(group["status"] == "errored" for group in groups)
     faulty = any(finding["kind"] == "deviation" for finding in findings)

@@ -18,8 +18,9 @@ def two_words(setting: Setting, dtype: Any) -> tuple[Any, ...]:
     """Each number as the nearest of `dtype` and the rest, so that gamma = 0.3 means 0.3 in float32 too; last, the box format."""
     words: list[Any] = []
     for number in setting.numbers:
-        high = dtype(number)
-        words += [high, dtype(number - float(high)) if math.isfinite(number) else dtype(0)]
+        with np.errstate(over="ignore"):  # a limit beyond the type's range is infinity
+            high = dtype(number)
+        words += [high, dtype(number - float(high)) if math.isfinite(high) else dtype(0)]
     words += [dtype(0)] * (PARAMS - len(words))
     return (*words[:-1], dtype(1)) if setting.centred else tuple(words)
 
@@ -34,9 +35,11 @@ def run(
     sums, flags = np.zeros((blocks if total else 0, 2), T), np.zeros(blocks, np.uint8)
     driver, kernel = drive(loss.kind, loss.targets == "unit"), hot(loss.kind, loss.kernel, setting.mode, T)
     params = two_words(setting, T)
+    with np.errstate(over="ignore"):
+        by = T(divisor)
 
     def part(first: int, last: int) -> None:
-        driver(kernel.address, x, t, params, weights, upstream, T(divisor), value, grad, sums, flags, first, last)
+        driver(kernel.address, x, t, params, weights, upstream, by, value, grad, sums, flags, first, last)
 
     over_blocks(part, blocks, x.size)
     if flags[0] if blocks == 1 else flags.any():

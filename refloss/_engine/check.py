@@ -39,7 +39,11 @@ def is_half(dtype: np.dtype[Any]) -> bool:
 
 def floats(function: str, argument: str, values: Any, way_out: str) -> Array:
     """An array of float64, float32, float16 or bfloat16; a Python list or number becomes float64."""
-    array = np.asarray(values)
+    try:
+        array = np.asarray(values)
+    except ValueError:  # ragged
+        bad_value(function, argument, "an array of one shape", "rows of different lengths", "pad them, or call once for each")
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
     if not isinstance(values, np.ndarray) and not hasattr(values, "dtype") and array.dtype.kind in "iu":
         array = array.astype(np.float64)  # [1, 2]: a list says nothing of its type
     if array.dtype not in (np.float64, np.float32) and not is_half(array.dtype):

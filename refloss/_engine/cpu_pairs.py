@@ -34,7 +34,8 @@ def turn(boxes: Any, columns: Any, centred: Any) -> Any:
         low, high, size = columns[j, :n], columns[2 + j, :n], columns[4 + j, :n]
         if centred:
             for i in range(n):
-                centre, size[i] = low[i], high[i]
+                centre = low[i]
+                size[i] = high[i] + (centre - centre)  # a NaN in the centre must reach the areas
                 half = T(0.5) * size[i]
                 low[i], high[i] = centre - half, centre + half
         else:

@@ -20,11 +20,13 @@ def rows_in_block(classes: Any) -> Any:
 @portable
 def shares(column: Any, here: Any, largest: Any, gap: Any, gap_lo: Any, e: Any, others: Any, others_lo: Any) -> Any:
     """One class of all rows: exp(logit - largest) replaces the logit, and is added to `others` unless it is `here` (the label's)."""
-    zero = type(column[0])(0)
+    T = type(column[0])
+    zero = T(0)
     for r in range(column.size):
         below = largest[r] - column[r]
         z = below - largest[r]
-        below_lo = (largest[r] - (below - z)) - (column[r] + z)  # what the subtraction lost: it would be multiplied by |logit|
+        # What the subtraction lost: exp would multiply it by |logit|. Of an infinite difference nothing is lost.
+        below_lo = (largest[r] - (below - z)) - (column[r] + z) if below < T(1e30) else zero
         top, bottom = exp_of_minus(below, below_lo)
         at_label = here[r]
         gap[r] = below if at_label else gap[r]

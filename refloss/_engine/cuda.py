@@ -45,7 +45,7 @@ def corners(boxes: Any, i: Any, centred: Any) -> Any:
     T = type(boxes[i, 0])
     a, b, c, d = boxes[i, 0], boxes[i, 1], boxes[i, 2], boxes[i, 3]
     half_w, half_h = rounded(T(0.5), c), rounded(T(0.5), d)
-    return (a - half_w, b - half_h, a + half_w, b + half_h, c, d) if centred else (a, b, c, d, c - a, d - b)
+    return (a - half_w, b - half_h, a + half_w, b + half_h, c + (a - a), d + (b - b)) if centred else (a, b, c, d, c - a, d - b)
 
 
 def _folded(T: Any) -> Callable[..., Any]:
@@ -135,7 +135,7 @@ def _rows(kernel: Any, mode: int, fold: Any) -> Callable[..., Any]:
             for c in range(classes):
                 below = largest - x[i, c]
                 z = below - largest
-                below_lo = (largest - (below - z)) - (x[i, c] + z)
+                below_lo = (largest - (below - z)) - (x[i, c] + z) if below < T(1e30) else T(0)
                 top, bottom = exp_of_minus(below, below_lo)
                 if c == label:
                     gap, gap_lo, e = below, below_lo, top
@@ -154,7 +154,8 @@ def _rows(kernel: Any, mode: int, fold: Any) -> Callable[..., Any]:
                 for c in range(classes):
                     below = largest - x[i, c]
                     z = below - largest
-                    top, _ = exp_of_minus(below, (largest - (below - z)) - (x[i, c] + z))
+                    below_lo = (largest - (below - z)) - (x[i, c] + z) if below < T(1e30) else T(0)
+                    top, _ = exp_of_minus(below, below_lo)
                     g = -pull if c == label else push * top
                     grad[i, c] = T(0) if label == IGNORE else g
             hi, lo = add(hi, lo, v)

@@ -42,10 +42,10 @@ def axis(centred: Any, x1: Any, x2: Any, w: Any, u1: Any, u2: Any, tw: Any) -> A
     inside, around = (x1 >= u1) & (x2 <= u2), (x1 <= u1) & (x2 >= u2)
     length = w if inside else (tw if around else high - low)
     meets = below(T(0), length)
-    a, b = own(centred, -below(u1, x1) * meets, below(x2, u2) * meets)
+    a, b = own(centred, -below(u1, x1), below(x2, u2))
     hull = tw if inside else (w if around else (x2 if x2 > u2 else u2) - (x1 if x1 < u1 else u1))
     c, d = own(centred, -below(x1, u1), below(u2, x2))
-    return (length if length > T(0) else T(0)), a, b, hull, c, d
+    return (length if length > T(0) else T(0)), a * meets, b * meets, hull, c, d
 
 
 @portable

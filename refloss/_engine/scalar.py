@@ -103,6 +103,14 @@ def total(a: Scalar, b: Scalar) -> Pair:
 
 
 @portable
+def scale_of(x: Scalar) -> Scalar:
+    """The power of two that brings x > 0 between 3/4 and 3/2 (normal x, below a quarter of the largest number)."""
+    _, _, _, magic, _, _ = constants(x)
+    _, k = split(x)
+    return power_of_two(magic - (k - magic))
+
+
+@portable
 def exp_of_minus(a: Scalar, b: Scalar) -> Pair:
     """exp(-(a + b)) for a >= 0 and b small against a (or against 1): about 0.06 eps as two words. NaN gives NaN."""
     T = type(a)
@@ -158,7 +166,7 @@ def log(x: Scalar, g: Scalar) -> Pair:
     hi, lo = log1p_near(m - T(1), rounded(g, power_of_two(magic - n)))
     base = rounded(n, ln2_hi)
     top = base + hi
-    return top, (hi - (top - base)) + fma(n, ln2_lo, lo)
+    return top + (x - x), (hi - (top - base)) + fma(n, ln2_lo, lo)  # x - x: a NaN stays one
 
 
 @portable

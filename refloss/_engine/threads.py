@@ -15,7 +15,7 @@ _pools: dict[int, ThreadPoolExecutor] = {}
 def thread_count() -> int:
     """How many threads a large call uses: REFLOSS_NUM_THREADS, or the processors this process may run on."""
     wanted = os.environ.get("REFLOSS_NUM_THREADS", "")
-    if wanted.isdigit() and int(wanted) > 0:
+    if wanted.isdecimal() and int(wanted) > 0:
         return int(wanted)
     try:
         return len(os.sched_getaffinity(0))
@@ -39,7 +39,10 @@ def over_blocks(run: Callable[[int, int], None], blocks: int, elements: int) -> 
         for first in turns:
             run(first, min(first + step, blocks))
 
-    jobs = [pool.submit(work) for _ in range(threads - 1)]
+    try:
+        jobs = [pool.submit(work) for _ in range(threads - 1)]
+    except RuntimeError:  # the interpreter is shutting down and starts no more threads
+        jobs = []
     try:
         work()
     finally:

@@ -9,7 +9,7 @@ from .._engine import check
 from .._engine.bernoulli import HARD, balance, complement, minus_log, power, power_mode
 from .._engine.fma import fma
 from .._engine.record import Reduction, Setting, loss
-from .._engine.scalar import logistic, portable, rounded
+from .._engine.scalar import logistic, portable, product, rounded, total
 from ..errors import bad_value
 
 
@@ -44,8 +44,9 @@ def kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
         k, k_lo = (e, e_lo) if sure else (T(1), T(0))
         share = T(1) if sure else e
     else:
-        k = fma(e, u, v)
-        k_lo = fma(e_lo, u, fma(e, u, v - k)) + fma(e, u_lo, v_lo)
+        p, p_lo = product(e, u)
+        k, k_lo = total(p, v)
+        k_lo = (k_lo + p_lo) + fma(e_lo, u, fma(e, u_lo, v_lo))
         share = T(1) if sure else e / k
     cross_entropy = fma(T(0) if sure else a, v, log_hi + log_lo)
     miss = rounded(r, k)

@@ -74,8 +74,8 @@ def huber_kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
     T = type(x)
     d = x - t
     a = abs(d)
-    value = rounded(T(0.5) * a, a) if a < delta else rounded(delta, fma(T(-0.5), delta, a))
-    return value, d if a < delta else delta * sign(d)
+    value = rounded(T(0.5) * a, a) if a <= delta else rounded(delta, fma(T(-0.5), delta, a))
+    return value, d if a <= delta else delta * sign(d)
 
 
 def _positive(function: str, argument: str, value: float, way_out: str) -> float:
@@ -115,7 +115,7 @@ def squared_error(
     Elsewhere: darknet's gradient has no factor 2 and its printed cost squares the weights; TensorFlow's object detection API
     computes 0.5 (w d)^2, with the weight inside the square.
     """
-    return Setting(0, (_positive("squared_error", "factor", factor, "1 is (p - t)^2, 0.5 makes the gradient p - t"),))
+    return Setting(0, (check.number("squared_error", "factor", factor, 0.0, 1e30, "1 is (p - t)^2, 0.5 makes the gradient p - t"),))
 
 
 @loss(kind="elementwise", targets="real", formula=l1_formula, kernel=l1_kernel, settings=({},))

@@ -15,13 +15,12 @@ from .focal import real_gamma
 
 def focal_formula(xp: Any, logits: Any, labels: Any, *, alpha: float | None, gamma: float) -> Any:
     positive, negative = (1, 1) if alpha is None else (alpha, 1 - alpha)
-    at_label = xp.one_hot(labels, logits)
-    own = at_label == 1
+    own = xp.one_hot(labels, logits) == 1
     rival = xp.stop_gradient(xp.max(xp.where(own, -math.inf, logits)))  # the largest of the others, to keep exp in range
     rival = xp.where(rival == -math.inf, 0, rival)  # one class: there is no other
     others = xp.sum(xp.where(own, 0, xp.exp(xp.where(own, 0, logits - rival[..., None]))))
     alone = others == 0
-    margin = xp.log(xp.where(alone, 1, others)) + (rival - xp.sum(at_label * logits))  # p of the label = sigmoid(-margin)
+    margin = xp.log(xp.where(alone, 1, others)) + (rival - xp.sum(xp.where(own, logits, 0)))  # p of the label = sigmoid(-margin)
     loss = xp.where(alone, 0, xp.power(xp.sigmoid(margin), gamma) * xp.softplus(margin))
     return xp.where(labels == check.IGNORE, 0, xp.where(labels == 0, negative * loss, positive * loss))
 
@@ -54,8 +53,9 @@ def kernel(mode: Any, label: Any, gap: Any, gap_lo: Any, e: Any, others: Any, ot
     if mode == 0:
         pull, push = weight * (miss + miss_lo), weight * inverse
     else:
-        pull = weight * fma(gamma * (e * inverse), cross_entropy, miss)
-        push = pull / others if others > T(0) else T(0)
+        steep = cross_entropy if cross_entropy < T(1e30) else T(1e30)  # e is 0 where this is infinite, and so is their product
+        pull = weight * fma(gamma * (e * inverse), steep, miss)
+        push = T(0) if others == T(0) else pull / others
     return rounded(weight, cross_entropy), pull, push
 
 
