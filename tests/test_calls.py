@@ -145,6 +145,7 @@ def test_an_infinite_sum_is_infinite() -> None:
     assert refloss.squared_error(np.array([np.inf, 1.0]), np.zeros(2), reduction="sum") == np.inf
 
 
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # Python 3.12 on: fork beside threads
 def test_fork_after_threads() -> None:
     x, t = random_inputs(REGISTRY["focal_loss"], 200_000, np.float32)
     expected = refloss.focal_loss(x, t, reduction="sum")

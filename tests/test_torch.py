@@ -1,7 +1,10 @@
 """The torch adapter on CPU tensors gives the bits of the core, whatever the type, layout, weights and reduction."""
 
 import copy
+import os
 import pickle
+import signal
+import time
 from typing import Any
 
 import pytest
@@ -10,6 +13,8 @@ from test_torch_cases import CASES, HALF, LOSSES, REDUCTIONS, call, data, module
 
 import refloss
 import refloss_torch
+from refloss import ReflossError
+from refloss._engine import threads
 from refloss._engine.record import REGISTRY, Loss
 from refloss_torch import formula
 
@@ -217,3 +222,33 @@ def test_inputs_are_left_alone() -> None:
         call(loss, first, second).sum().backward()
         assert torch.equal(first, kept[0])
         assert torch.equal(second, kept[1])
+
+
+@pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # Python 3.12 on: fork beside threads
+def test_a_forked_child_does_not_ask_for_threads_it_has_not() -> None:
+    """A DataLoader's worker: libgomp would hang there, the engine's own pool works."""
+    x, t = torch.randn(400_000), torch.ones(400_000)
+    expected = refloss_torch.focal_loss(x, t, reduction="sum")
+    pid = os.fork()
+    if pid == 0:
+        torch.set_num_threads(1)
+        os._exit(0 if torch.equal(refloss_torch.focal_loss(x, t, reduction="sum"), expected) else 1)
+    for _ in range(300):
+        done, status = os.waitpid(pid, os.WNOHANG)
+        if done:
+            break
+        time.sleep(0.1)
+    else:
+        os.kill(pid, signal.SIGKILL)
+        pytest.fail("the child hangs")
+    assert os.waitstatus_to_exitcode(status) == 0
+
+
+def test_an_error_on_a_thread_of_the_team_reaches_the_caller() -> None:
+    t = torch.ones(400_000)
+    t[399_000] = 2
+    with pytest.raises(ReflossError, match="flat index 399000"):
+        refloss_torch.focal_loss(torch.zeros(400_000), t)
+    if threads.team is not None:
+        with pytest.raises(ZeroDivisionError):
+            threads.team(lambda: 1 // 0, 2)  # type: ignore[arg-type, return-value]

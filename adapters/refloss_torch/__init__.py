@@ -1,5 +1,6 @@
 """refloss for PyTorch: the losses of `refloss` as functions and modules, with gradients, on any device."""
 
+from . import team
 from .functions import (
     binary_cross_entropy,
     ciou_loss,
@@ -30,6 +31,8 @@ from .modules import (
     SoftmaxFocalLossWithIntegerLabels,
     SquaredError,
 )
+
+team.use()
 
 __all__ = [
     "BinaryCrossEntropy",

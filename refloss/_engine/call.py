@@ -41,7 +41,7 @@ def run(
     def part(first: int, last: int) -> None:
         driver(kernel.address, x, t, params, weights, upstream, by, value, grad, sums, flags, first, last)
 
-    over_blocks(part, blocks, x.size)
+    over_blocks(part, blocks, x.size * (2 if loss.kind == "pairs" else 1))  # a pair costs as much as eight logits
     if flags[0] if blocks == 1 else flags.any():
         _blame(loss, setting, x, t)
     return _sum(sums) if total else 0.0

@@ -25,10 +25,10 @@ def turn(boxes: Any, columns: Any, centred: Any) -> Any:
     """Rows (n, 4) into columns x1, y1, x2, y2, w, h; answers 1 if a box is reversed."""
     T = type(boxes[0, 0])
     n = boxes.shape[0]
-    for j in range(4):
-        column = columns[j]
-        for i in range(n):
-            column[i] = boxes[i, j]
+    flat = boxes.reshape(-1)  # constant strides in one loop: LLVM then loads whole vectors and shuffles them
+    a, b, c, d = columns[0, :n], columns[1, :n], columns[2, :n], columns[3, :n]
+    for i in range(n):
+        a[i], b[i], c[i], d[i] = flat[4 * i], flat[4 * i + 1], flat[4 * i + 2], flat[4 * i + 3]
     wrong = 0
     for j in range(2):
         low, high, size = columns[j, :n], columns[2 + j, :n], columns[4 + j, :n]
@@ -84,11 +84,12 @@ def drive(unit: bool, stamp: str) -> Callable[..., Any]:
                 finish(vs, ws, weights[:0], divisor if value.size else one)
             if grad.size:
                 us = upstream[lo:hi] if upstream.size else upstream
-                for j in range(4):
-                    column, out = columns[13 + j, :count], grad[lo:hi]
-                    finish(column, ws, us, divisor)
-                    for i in range(count):
-                        out[i, j] = column[i]
+                for j in range(13, 17):
+                    finish(columns[j, :count], ws, us, divisor)
+                g0, g1, g2, g3 = columns[13, :count], columns[14, :count], columns[15, :count], columns[16, :count]
+                out = grad[lo:hi].reshape(-1)
+                for i in range(count):
+                    out[4 * i], out[4 * i + 1], out[4 * i + 2], out[4 * i + 3] = g0[i], g1[i], g2[i], g3[i]
             if sums.size:
                 sums[b, 0], sums[b, 1] = fixed_sum(vs, lanes)
 

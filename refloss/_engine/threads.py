@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 SERIAL_BELOW = 100_000  # elements; waking a second thread costs about 55 us
 _pools: dict[int, ThreadPoolExecutor] = {}
+team: Callable[[Callable[[], None], int], bool] | None = None  # runs work() on so many threads of a host, or answers that it cannot
 
 
 def thread_count() -> int:
@@ -29,9 +30,6 @@ def over_blocks(run: Callable[[int, int], None], blocks: int, elements: int) -> 
     if threads <= 1:
         run(0, blocks)
         return
-    pool = _pools.get(os.getpid())
-    if pool is None:
-        pool = _pools.setdefault(os.getpid(), ThreadPoolExecutor(max(threads, 16), thread_name_prefix="refloss"))
     step = -(-blocks // (8 * threads))
     turns = iter(range(0, blocks, step))  # shared: a thread that another program slows down (a spinning OpenMP team) takes fewer
 
@@ -39,6 +37,11 @@ def over_blocks(run: Callable[[int, int], None], blocks: int, elements: int) -> 
         for first in turns:
             run(first, min(first + step, blocks))
 
+    if team is not None and team(work, threads):
+        return
+    pool = _pools.get(os.getpid())
+    if pool is None:
+        pool = _pools.setdefault(os.getpid(), ThreadPoolExecutor(max(threads, 16), thread_name_prefix="refloss"))
     try:
         jobs = [pool.submit(work) for _ in range(threads - 1)]
     except RuntimeError:  # the interpreter is shutting down and starts no more threads
