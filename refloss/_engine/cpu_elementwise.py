@@ -23,7 +23,7 @@ def hot(kernel: Callable[..., Any], mode: int, stamp: str) -> Callable[..., Any]
         if power:
             for i in range(t.size):
                 soft |= (t[i] != 0) & (t[i] != 1)
-        if power and not soft:  # saves a division in five: the same bits, 20 % sooner
+        if power and not soft:  # saves one division of three: the same bits, 6 % sooner
             for i in range(x.size):
                 value[i], grad[i] = kernel(mode + HARD, x[i], t[i], params)
         else:
