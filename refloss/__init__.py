@@ -1,6 +1,6 @@
 """Losses of one-stage object detectors, defined once. Importing this imports NumPy only; Numba loads at the first kernel."""
 
-from . import boxes, losses
+from . import assign, boxes, coders, criteria, losses, mining, priors
 from ._engine.check import IGNORE, NEGATIVE
 from .boxes import iou, iou_matrix
 from .errors import ReflossError, ReflossTypeError, ReflossValueError
@@ -15,7 +15,12 @@ __all__ = [
     "ReflossTypeError",
     "ReflossValueError",
     "__version__",
+    "assign",
     "boxes",
+    "coders",
+    "criteria",
     "iou",
     "iou_matrix",
+    "mining",
+    "priors",
 ]

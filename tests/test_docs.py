@@ -10,7 +10,13 @@ import pytest
 import refloss
 from refloss._engine.record import REGISTRY
 
-MODULES = ("refloss.boxes", "refloss.losses.focal")
+MODULES = (
+    *(f"refloss.boxes.{name}" for name in ("formats", "overlaps", "suppression", "soft", "selection")), "refloss.losses.focal",
+    *(f"refloss.priors.{name}" for name in ("yolo", "ssd", "retinanet", "fcos", "clusters")),
+    *(f"refloss.coders.{name}" for name in ("delta", "yolov1", "yolo", "ltrb")),
+    *(f"refloss.assign.{name}" for name in ("max_iou", "ssd", "yolov1", "yolov2", "yolov3", "yolov4", "scaled_yolov4", "fcos")),
+    "refloss.mining.hard", "refloss.mining.sample",
+)  # fmt: skip
 
 
 def run(test: doctest.DocTest) -> doctest.TestResults:

@@ -47,9 +47,11 @@ def inputs_for(loss: Any, parameters: Mapping[str, Any], group: str) -> list[Inp
 
     Where there are three groups or fewer, all of them.
     """
-    from . import boxes, classes, differences, logits
+    from . import boxes, classes, codes, differences, logits
 
-    if loss.targets == "unit":
+    if loss.kind == "codes":
+        core, extra = codes.core(loss, parameters), codes.extra(loss, parameters)
+    elif loss.targets == "unit":
         core, extra = logits.core(), logits.extra()
     elif loss.targets == "real":
         thresholds = [float(v) for v in parameters.values() if type(v) in (int, float) and 0 < v < math.inf]
@@ -61,7 +63,7 @@ def inputs_for(loss: Any, parameters: Mapping[str, Any], group: str) -> list[Inp
     settings = [{**loss.defaults, **setting} for setting in loss.settings]
     turn = settings.index(dict(parameters)) % 3
     cases = core + [case for k, case in enumerate(extra) if len(settings) <= 3 or k % 3 == turn]
-    if parameters.get("box_format") == "cxcywh":
+    if parameters.get("box_format") == "cxcywh" and loss.kind == "pairs":
         cases = boxes.to_cxcywh(cases)
     found: dict[str, Input] = {}
     for case in cases:

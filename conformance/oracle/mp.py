@@ -21,7 +21,11 @@ def numbers(values: Any) -> Any:
 
 def exact_parameters(parameters: Any) -> dict[str, Any]:
     """Numbers as mpmath numbers, so that 1 - alpha is not rounded to float64; the rest as it is."""
-    return {k: mp.mpf(v) if type(v) in (int, float) else v for k, v in parameters.items()}
+
+    def exact(v: Any) -> Any:
+        return tuple(map(exact, v)) if isinstance(v, tuple) else mp.mpf(v) if type(v) in (int, float) else v
+
+    return {k: exact(v) for k, v in parameters.items()}
 
 
 def _softplus(z: Any) -> Any:

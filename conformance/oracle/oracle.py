@@ -38,21 +38,43 @@ def agree(a: Any, b: Any, more_digits: int) -> bool:
     return bool(abs(a - b) <= abs(b) * mp.mpf(10) ** -DIGITS or abs(b) <= abs(a) * mp.mpf(10) ** (-0.8 * more_digits))
 
 
-def truths(formula: Callable[..., Any], kind: str, first: Any, second: Any, parameters: Mapping[str, Any]) -> list[Truth]:
-    """The truth of each case of a batch; first and second are float64 arrays (or integer labels), one case a row."""
+def truths(
+    formula: Callable[..., Any], kind: str, first: Any, second: Any, parameters: Mapping[str, Any], boxes: tuple[bool, bool] = (True, True)
+) -> list[Truth]:
+    """The truth of each case of a batch; first and second are float64 arrays (or integer labels), one case a row.
+
+    boxes: which of both are boxes, for the condition of pairs and codings.
+    """
     ties = [_ties(formula, kind, first[i : i + 1], second[i : i + 1], parameters) for i in range(len(first))]
     found: dict[int, Truth] = {}
     for tied in (False, True):  # apart, because scales at ties are evaluated five times
         at = [i for i, count in enumerate(ties) if bool(count) == tied]
         if at:
-            found |= dict(zip(at, _smooth(formula, kind, first[at], second[at], parameters), strict=True))
+            found |= dict(zip(at, _smooth(formula, kind, first[at], second[at], parameters, boxes), strict=True))
     for i, count in enumerate(ties):
         if count:
             found[i] = _with_kink(formula, kind, first[i : i + 1], second[i : i + 1], parameters, found[i], count)
     return [found[i] for i in range(len(first))]
 
 
-def _smooth(formula: Callable[..., Any], kind: str, first: Any, second: Any, parameters: Mapping[str, Any]) -> list[Truth]:
+def near_a_limit(before: Truth, below: Truth, above: Truth) -> Truth:
+    """A truth within a rounding of a limit, at which the gradient jumps: what it is just below and just above is right, too.
+
+    The scales are those of both sides: how far a jump moves when the limit does by a rounding says nothing.
+    """
+    low, high = np.minimum(below.gradient, above.gradient), np.maximum(below.gradient, above.gradient)
+    if not np.any(high - low > np.maximum(abs(low), abs(high)) / 8):
+        return before
+    low, high = np.minimum(low, before.gradient), np.maximum(high, before.gradient)
+    jumps = high - low > np.maximum(abs(low), abs(high)) / 8
+    low, high = np.where(jumps, low, before.gradient), np.where(jumps, high, before.gradient)
+    scale = np.maximum(np.maximum(below.gradient_scale, above.gradient_scale), np.maximum(abs(low), abs(high)))
+    return before._replace(gradient_low=low, gradient_high=high, gradient_scale=scale)
+
+
+def _smooth(
+    formula: Callable[..., Any], kind: str, first: Any, second: Any, parameters: Mapping[str, Any], boxes: tuple[bool, bool]
+) -> list[Truth]:
     """Truths without the intervals of kinks."""
 
     def at(digits: int) -> tuple[Any, Any]:
@@ -64,12 +86,13 @@ def _smooth(formula: Callable[..., Any], kind: str, first: Any, second: Any, par
     while digits < LAST_PRECISION:
         digits *= 2
         with mp.workdps(digits):
-            now = conditioned(formula, _mp(first, second), exact_parameters(parameters), kind=kind, base=mp_xp)
+            now = conditioned(formula, _mp(first, second), exact_parameters(parameters), kind=kind, base=mp_xp, boxes=boxes)
         if all(_agree(a, b, digits) for a, b in zip(before, (now.value, now.gradient), strict=True)):
             value, gradient = (_clean(a, b, digits) for a, b in zip(before, (now.value, now.gradient), strict=True))
             beyond = at(8 * digits) if any(x == 0 for x in (*value.flat, *gradient.flat)) else (value, gradient)
             if all(_still_zero(a, b, digits) for a, b in zip((value, gradient), beyond, strict=True)):
-                return [Truth(*row) for row in zip(value, gradient, now.value_scale, now.gradient_scale, strict=True)]
+                scales = _scale(now.value_scale, value), _scale(now.gradient_scale, gradient)
+                return [Truth(*row) for row in zip(value, gradient, *scales, strict=True)]
         before = now.value, now.gradient
     raise ArithmeticError(f"no {DIGITS} digits of {formula.__name__} with {parameters} at {LAST_PRECISION} digits")
 
@@ -83,6 +106,14 @@ def _still_zero(zeros: Any, beyond: Any, digits: int) -> bool:
     return all(a != 0 or abs(b) < mp.mpf(10) ** (-3 * digits) for a, b in zip(zeros.flat, beyond.flat, strict=True))
 
 
+def _scale(scales: Any, results: Any) -> Any:
+    """0 for an infinite result, which is met or missed. NaN is no result: such inputs lie outside a formula's domain."""
+    finite = np.frompyfunc(mp.isfinite, 1, 1)(results).astype(bool)
+    if any(mp.isnan(x) for x in (*results.flat, *scales[finite])):
+        raise ArithmeticError("NaN among the results")
+    return np.where(finite, scales, mp.mpf(0))
+
+
 def _mp(first: Any, second: Any) -> Any:
     return numbers(first), (second if second.dtype.kind == "i" else numbers(second))
 
@@ -91,7 +122,7 @@ def _clean(before: Any, now: Any, digits: int) -> Any:
     """Exact zeros for numbers that shrink as fast as the precision rises."""
     out = now.copy()
     for index in np.ndindex(now.shape):
-        if abs(now[index]) <= abs(before[index]) * mp.mpf(10) ** (-0.4 * digits):
+        if abs(now[index]) <= abs(before[index]) * mp.mpf(10) ** (-0.4 * digits) and mp.isfinite(now[index]):
             out[index] = mp.mpf(0)
     return out
 

@@ -14,10 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from . import cpu_elementwise, cpu_labels, cpu_pairs, cpu_rows
+from . import cpu_codes, cpu_elementwise, cpu_labels, cpu_pairs, cpu_rows
 from .compile import jit, pointer, source_digest
 
-KINDS: dict[str, ModuleType] = {"elementwise": cpu_elementwise, "labels": cpu_labels, "rows": cpu_rows, "pairs": cpu_pairs}
+KINDS: dict[str, ModuleType] = {
+    "elementwise": cpu_elementwise, "labels": cpu_labels, "rows": cpu_rows, "pairs": cpu_pairs, "codes": cpu_codes,
+}  # fmt: skip
 PARAMS = 8  # kernels take this many numbers, unused ones 0, so that one `drive` serves all
 
 

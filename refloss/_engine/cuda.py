@@ -13,10 +13,11 @@ import numpy as np
 from numba import cuda, types
 from numba.core import config
 
-from . import cpu_labels, cpu_pairs, cpu_rows
+from . import cpu_codes, cpu_labels, cpu_pairs, cpu_rows
 from .blocks import BLOCK, LANES
 from .call import two_words
 from .check import IGNORE
+from .coding import Coding, words
 from .compile import teach_cuda
 from .cpu import blocks_of
 from .record import Loss, Setting
@@ -192,14 +193,38 @@ def _pairs(kernel: Any, mode: int, fold: Any) -> Callable[..., Any]:
     return loop
 
 
-LOOPS = {"elementwise": _elementwise, "labels": _labels, "rows": _rows, "pairs": _pairs}
+def _codes(kernel: Any, mode: int, fold: Any) -> Callable[..., Any]:
+    rows = cpu_codes.ROWS
+
+    def loop(x, priors, params, upstream, value, grad):  # type: ignore[no-untyped-def]
+        T = type(params[0])
+        count, size = priors.shape
+        first = cuda.blockIdx.x * rows
+        for i in range(first + cuda.threadIdx.x, min(x.shape[0], first + rows), LANES):
+            j = i % count
+            p3, p4 = priors[j, 3] if size > 3 else T(0), priors[j, 4] if size > 4 else T(0)
+            u0, u1, u2, u3 = T(0), T(0), T(0), T(0)
+            if grad.shape[0] > 0:
+                u0, u1, u2, u3 = upstream[i, 0], upstream[i, 1], upstream[i, 2], upstream[i, 3]
+            o0, o1, o2, o3, g0, g1, g2, g3 = kernel(
+                mode, x[i, 0], x[i, 1], x[i, 2], x[i, 3], priors[j, 0], priors[j, 1], priors[j, 2], p3, p4, u0, u1, u2, u3, params
+            )
+            if value.shape[0] > 0:
+                value[i, 0], value[i, 1], value[i, 2], value[i, 3] = o0, o1, o2, o3
+            if grad.shape[0] > 0:
+                grad[i, 0], grad[i, 1], grad[i, 2], grad[i, 3] = g0, g1, g2, g3
+
+    return loop
+
+
+LOOPS = {"elementwise": _elementwise, "labels": _labels, "rows": _rows, "pairs": _pairs, "codes": _codes}
 
 
 SIMULATED = bool(config.ENABLE_CUDASIM)
 
 
-def source(loss: Loss[Any], mode: int, T: Any) -> Callable[..., Any]:
-    """The Python text of a loss's CUDA kernel, before compilation."""
+def source(loss: Loss[Any] | Coding, mode: int, T: Any) -> Callable[..., Any]:
+    """The Python text of a loss's or a coding's CUDA kernel, before compilation."""
     fold = _folded(T)
     if not SIMULATED:
         teach_cuda()
@@ -208,7 +233,7 @@ def source(loss: Loss[Any], mode: int, T: Any) -> Callable[..., Any]:
 
 
 @functools.cache
-def _compiled(loss: Loss[Any], mode: int, T: Any) -> Any:
+def _compiled(loss: Loss[Any] | Coding, mode: int, T: Any) -> Any:
     return cuda.jit(source(loss, mode, T))
 
 
@@ -228,3 +253,20 @@ def run(
     queue = cuda.external_stream(stream) if stream and not SIMULATED else 0
     compiled = _compiled(loss, setting.mode, T)
     compiled[blocks_of(loss.kind, x.shape), LANES, queue](x, t, two_words(setting, T), weights, upstream, T(divisor), value, grad, sums)
+
+
+def run_codes(
+    coding: Coding, setting: Setting, x: Any, priors: Any, *, upstream: Any,
+    value: Any, grad: Any, eps: float | None = None, stream: int = 0,
+) -> None:  # fmt: skip
+    """As `coding.run`, on device arrays, queued on a stream; what lies outside the domain comes out as NaN, without an error."""
+    if x.shape[0] == 0:
+        return
+    arrays = [x, priors, upstream, value, grad]
+    if not SIMULATED:
+        arrays = [cuda.as_cuda_array(a, sync=False) for a in arrays]
+    x, priors, upstream, value, grad = arrays
+    T = np.dtype(x.dtype).type
+    queue = cuda.external_stream(stream) if stream and not SIMULATED else 0
+    compiled = _compiled(coding, setting.mode, T)
+    compiled[-(-x.shape[0] // cpu_codes.ROWS), LANES, queue](x, priors, words(setting, T, eps), upstream, value, grad)

@@ -6,6 +6,7 @@ factors within 4 eps. `compile.py` registers the functions with Numba, which is 
 with NumPy scalars, they give the same bits.
 """
 
+import math
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -202,3 +203,29 @@ def logistic(x: Scalar) -> Any:
     r_lo = -r * fma(d_lo, r, fma(d, r, T(-1)))
     log_hi, log_lo = log1p_unit(e, e_lo)
     return a, e, e_lo, r, r_lo, log_hi, log_lo
+
+
+@portable
+def exp(a: Scalar, b: Scalar) -> Pair:
+    """exp(a + b) for any a, b small against a (or against 1), as good as exp_of_minus. Infinity past the largest number."""
+    T = type(a)
+    log2e, ln2_hi, ln2_lo, magic, limit, deep = constants(a)
+    a, b = (limit, T(0)) if a > limit else ((-limit, T(0)) if a < -limit else (a, b))
+    n = fma(a, log2e, magic) - magic
+    exact = fma(-n, ln2_hi, a)
+    rest = fma(-n, ln2_lo, b)
+    r = exact + rest
+    hi = T(1) + r
+    lo = (r - (hi - T(1))) + fma(r * r, exp_tail(r), (exact - r) + rest)
+    top = hi + lo
+    bottom = lo - (top - hi)
+    first = deep if n < deep else (-deep if n > -deep else n)  # 2^n in two factors, as it may lie outside the type by itself
+    scale, more = power_of_two(first + magic), power_of_two((n - first) + magic)
+    return rounded(top * scale, more), rounded(bottom * scale, more)
+
+
+@portable
+def square_root(x: Scalar) -> Scalar:
+    """Correctly rounded, as IEEE 754 asks of every processor; NaN below 0."""
+    T = type(x)
+    return T(math.sqrt(x if x >= T(0) else T(0))) if x >= T(0) else T(math.nan)
