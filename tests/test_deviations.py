@@ -5,11 +5,11 @@ import math
 import numpy as np
 import pytest
 
-from refloss._engine.record import REGISTRY
 from refloss_conformance.cases import batches, has_vectors
 from refloss_conformance.deviations import DEVIATIONS, Candidate, applicable, base_formula
 from refloss_conformance.explain import evaluate
 from refloss_conformance.gradients import value_and_gradient
+from refloss_conformance.records import RECORDS
 from refloss_conformance.third_party import Request, run
 
 WRONG = [
@@ -109,7 +109,7 @@ def test_softmax_of_a_vector_of_logits() -> None:
 @pytest.mark.parametrize("loss", has_vectors())
 def test_templates_are_the_specification(loss: str) -> None:
     """Without a deviation, what deviations change is the loss's own formula, in value and gradient."""
-    record = REGISTRY[loss]
+    record = RECORDS[loss]
     for batch in batches(loss, ("float64",)):
         with np.errstate(all="ignore"):
             value, gradient = evaluate(base_formula(loss), batch, np.float64, True)
@@ -144,5 +144,5 @@ def test_texts() -> None:
         assert deviation.effect.endswith("."), deviation.name
         for constant in deviation.constants:
             assert "{" not in Candidate(deviation, constant).title
-        assert any(deviation.applies(loss) for loss in REGISTRY), deviation.name
+        assert any(deviation.applies(loss) for loss in RECORDS), deviation.name
     assert math.isclose(1 / math.log(10), 0.4343, rel_tol=1e-3)

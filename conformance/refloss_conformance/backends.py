@@ -10,24 +10,28 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refloss._engine.record import REGISTRY
-
 from .cases import Batch
 from .golden import Array
-from .gradients import value_and_gradient
+from .gradients import UPSTREAM, value_and_gradient
 from .limits import is_half
+from .records import RECORDS
+from .vectors import EPS
 
 Answer = tuple[Array, Array]
 
 
 class Backend(NamedTuple):
-    """absent: the reason why it is not here, or None. path: its row in the table of limits."""
+    """absent: the reason why it is not here, or None. path: its row in the table of limits. codings: whether it has the box coders."""
 
     name: str
     path: str
     absent: Callable[[], str | None]
     compute: Callable[[Batch], Answer]
     environment: dict[str, str] | None = None  # not None: runs in a process of its own, with these variables
+    codings: bool = False
+
+    def has(self, name: str) -> bool:
+        return self.codings or RECORDS[name].kind != "codes"
 
 
 def _here() -> None:
@@ -36,7 +40,7 @@ def _here() -> None:
 
 def _formula(batch: Batch) -> Answer:
     """The specification under NumPy; its gradient by dual numbers. Half precision is computed in float32 and rounded once."""
-    loss = REGISTRY[batch.loss]
+    loss = RECORDS[batch.loss]
     first, second = batch.first, batch.second
     if is_half(batch.dtype):
         first = first.astype(np.float32)
@@ -46,7 +50,19 @@ def _formula(batch: Batch) -> Answer:
 
 
 def _kernel(batch: Batch) -> Answer:
-    return REGISTRY[batch.loss].value_and_grad(batch.first, batch.second, **batch.parameters)
+    record = RECORDS[batch.loss]
+    if record.kind == "codes":
+        return _coder(record, batch)
+    result: Answer = record.value_and_grad(batch.first, batch.second, **batch.parameters)
+    return result
+
+
+def _coder(coding: Any, batch: Batch) -> Answer:
+    """Through the public class: the result, and the vector-Jacobian product with the vectors' upstream gradient."""
+    coder = getattr(importlib.import_module("refloss.coders"), coding.owner)(**batch.parameters)
+    direction = coding.name.rpartition(".")[2]
+    upstream = np.broadcast_to(np.array(UPSTREAM, batch.first.dtype), batch.first.shape)
+    return getattr(coder, direction)(batch.first, batch.second), getattr(coder, f"{direction}_vjp")(batch.first, batch.second, upstream)
 
 
 def _no_cuda() -> str | None:
@@ -69,7 +85,7 @@ def _cuda(batch: Batch) -> Answer:
 
     from refloss._engine import cuda as engine
 
-    loss = REGISTRY[batch.loss]
+    loss = RECORDS[batch.loss]
     T = np.float32 if is_half(batch.dtype) else batch.first.dtype.type
     first = batch.first.astype(T)
     second = batch.second if batch.second.dtype.kind == "i" else batch.second.astype(T)
@@ -77,7 +93,12 @@ def _cuda(batch: Batch) -> Answer:
     none = np.empty(0, T)
     x, t, out, slope, empty, sums = (cuda.to_device(a) for a in (first, second, value, gradient, none, none.reshape(0, 2)))
     setting = loss.setting(**batch.parameters)
-    engine.run(loss, setting, x, t, weights=empty, upstream=empty, divisor=1.0, value=out, grad=slope, sums=sums)
+    if loss.kind == "codes":
+        push = cuda.to_device(np.tile(np.array(UPSTREAM, T), (len(batch), 1)))
+        eps = EPS[batch.dtype] if is_half(batch.dtype) else None
+        engine.run_codes(loss, setting, x, t, upstream=push, value=out.reshape(first.shape), grad=slope, eps=eps)
+    else:
+        engine.run(loss, setting, x, t, weights=empty, upstream=empty, divisor=1.0, value=out, grad=slope, sums=sums)
     value, gradient = out.copy_to_host(), slope.copy_to_host()
     return value.reshape(batch.value.number.shape).astype(batch.first.dtype), gradient.astype(batch.first.dtype)
 
@@ -123,9 +144,9 @@ def _keras_on(backend: str) -> Backend:
 BACKENDS = {
     backend.name: backend
     for backend in (
-        Backend("formula", "formula", _here, _formula),
-        Backend("cpu", "kernel", _here, _kernel),
-        Backend("cuda", "kernel", _no_cuda, _cuda),
+        Backend("formula", "formula", _here, _formula, codings=True),
+        Backend("cpu", "kernel", _here, _kernel, codings=True),
+        Backend("cuda", "kernel", _no_cuda, _cuda, codings=True),
         Backend("torch", "kernel", _without("torch", "refloss_torch"), _torch, {}),
         *(_keras_on(backend) for backend in ("tensorflow", "jax", "torch")),
     )

@@ -10,6 +10,7 @@ from .cases import Batch
 from .errors import UsageError
 from .frameworks import Framework, Function, Outcome, Returned
 from .golden import Array
+from .gradients import UPSTREAM
 from .mapping import Plan
 from .target import one_line
 
@@ -50,6 +51,7 @@ class Caller:
 
     def __init__(self, plan: Plan, framework: Framework, returns: str, kind: str) -> None:
         self.plan, self.framework, self.returns, self.kind = plan, framework, returns, kind
+        self.upstream = UPSTREAM if kind == "codes" else None
 
     @property
     def gradients(self) -> bool:
@@ -63,7 +65,7 @@ class Caller:
                 return self._pair(function, first, second)
             if self.returns == "similarity":
                 return self.framework.run(lambda x, t: 1 - function(x, t), first, second, gradient)
-            return self.framework.run(function, first, second, gradient)
+            return self.framework.run(function, first, second, gradient, self.upstream)
         except Returned as reason:
             raise CannotCall(str(reason)) from None
         except (Exception, SystemExit) as error:  # whatever the callable raises is a result to report
@@ -180,7 +182,8 @@ def _coupling(caller: Caller, easy: Batch, manner: Manner, together: Outcome) ->
     value = together.value
     if manner.column and easy.first.ndim == 1:
         manner = _last_axis(caller, easy, single)
-    if np.allclose(value, single, rtol=CLOSE, atol=1e-6 * float(np.abs(single).max(initial=1e-30)), equal_nan=True):
+    largest = float(np.abs(single[np.isfinite(single)]).max(initial=1e-30))
+    if np.allclose(value, single, rtol=CLOSE, atol=1e-6 * largest, equal_nan=True):
         return manner
     shifted = Batch(**{**vars(easy), "first": easy.first + easy.first.dtype.type(1)})
     moved = caller.batch(shifted, manner, False).value

@@ -7,11 +7,10 @@ from typing import Any
 
 import numpy as np
 
-from refloss._engine.record import REGISTRY
-
 from . import vectors
 from .errors import UsageError
 from .golden import Array, Golden, golden
+from .records import RECORDS
 
 
 @dataclass(frozen=True)
@@ -57,10 +56,10 @@ class Batch:
 
 
 def known(name: str) -> Any:
-    """The loss of that name."""
-    if name not in REGISTRY:
-        raise UsageError(f"there is no loss {name!r}; there are {', '.join(REGISTRY)}")
-    return REGISTRY[name]
+    """The loss, or the coding, of that name."""
+    if name not in RECORDS:
+        raise UsageError(f"there is no loss {name!r}; there are {', '.join(RECORDS)}")
+    return RECORDS[name]
 
 
 @functools.cache
@@ -71,9 +70,9 @@ def load(name: str) -> vectors.Vectors:
 
 
 def has_vectors() -> list[str]:
-    """Losses that have golden vectors, in the order of the registry."""
+    """Losses and codings that have golden vectors, in the order of their registries."""
     present = set(vectors.names())
-    return [name for name in REGISTRY if name in present]
+    return [name for name in RECORDS if name in present]
 
 
 def missing_dtype(dtype: str) -> str | None:

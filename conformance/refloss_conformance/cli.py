@@ -8,6 +8,7 @@ import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import asdict
 from typing import Any
 
 from rich.console import Console
@@ -15,7 +16,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 
 from refloss.errors import ReflossError
 
-from . import jsonable, own, printing, third_party
+from . import jsonable, own, printing, replay, scene_command, scene_printing, scenes, third_party
 from .backends import BACKENDS
 from .errors import UsageError
 from .frameworks import NAMES
@@ -84,15 +85,21 @@ def parser() -> argparse.ArgumentParser:
     check.add_argument("--arrays", metavar="KIND", help=f"what arrays it takes: {', '.join(NAMES)}; found from its module if not given")
     check.add_argument("--returns", default="value", metavar="WHAT", help="value, value_and_grad, or similarity (1 - it is the loss)")
     check.add_argument("--reduction", default="none", metavar="NAME", help="what it is stated to do to a batch: none, mean or sum")
+    check.add_argument("--codes", action="append", metavar="NAME=CODE,...", help="assigners: how theirs writes negative, ignore and first")
+    check.add_argument("--pick", metavar="WHICH", help="functions: which part of its result is the answer: a place, a key or an attribute")
     check.add_argument("--tier", default="strict", choices=("strict", "training"), help="which verdict decides the exit code")
     check.add_argument("--json", metavar="FILE", help="write everything as JSON; - is standard output")
-    commands.add_parser("list", help="the losses, their parameters and how many cases each has")
-    show = commands.add_parser("show", help="a loss: formula, parameters, flags, known deviations, an example")
+    commands.add_parser("list", help="the losses, codings and functions, their parameters and how many cases each has")
+    show = commands.add_parser("show", help="one of them: formula, parameters, flags, known deviations, an example")
     show.add_argument("name", metavar="LOSS")
+    again = commands.add_parser("replay", help="recordings of a detector's original code against the criterion of the same rules")
+    again.add_argument("file", nargs="*", metavar="FILE", help="recordings; without any, darknet's that come with refloss")
+    again.add_argument("--json", metavar="FILE", help="write the outcome as JSON; - is standard output")
     return top
 
 
-OWN_ONLY, CALLABLE_ONLY = ("loss", "backend"), ("loss_name", "map", "set", "init", "param", "arrays")
+OWN_ONLY, CALLABLE_ONLY = ("loss", "backend"), ("loss_name", "map", "set", "init", "param", "arrays", "codes", "pick")
+SCENES_ONLY = ("codes", "pick")
 
 
 def _fits(arguments: argparse.Namespace) -> None:
@@ -104,6 +111,12 @@ def _fits(arguments: argparse.Namespace) -> None:
             raise UsageError(f"--{spelled.get(name, name)} {where}")
     if arguments.target is not None and not arguments.loss_name:
         raise UsageError(f"say which loss {arguments.target} is, with --as LOSS; refloss list shows them")
+    if arguments.loss_name in scenes.names():
+        scene_command.fits(arguments)
+        return
+    for name in SCENES_ONLY:
+        if getattr(arguments, name):
+            raise UsageError(f"--{name} is for assigners and the like; {arguments.loss_name} answers with numbers")
 
 
 def _write(document: Any, where: str) -> None:
@@ -128,6 +141,14 @@ def check(arguments: argparse.Namespace, console: Console) -> int:
             _write(report.as_json(), arguments.json)
         return 0 if report.passed else 1
     dtypes = own.choose(arguments.dtype or (), third_party.DTYPES, "dtype for callables") if arguments.dtype else ()
+    if arguments.loss_name in scenes.names():
+        with progress(arguments.json == "-") as step:
+            found = scene_command.run(arguments, mapping(arguments.map), values, dtypes, step)
+        if arguments.json != "-":
+            scene_printing.scene_report(console, found)
+        if arguments.json:
+            _write(found, arguments.json)
+        return 0 if found["passed"] else 1
     request = third_party.Request(
         arguments.target, arguments.loss_name, mapping(arguments.map), values("--set", arguments.set), values("--init", arguments.init),
         values("--param", arguments.param), arguments.arrays, arguments.returns, arguments.reduction, dtypes,
@@ -142,6 +163,16 @@ def check(arguments: argparse.Namespace, console: Console) -> int:
     return 0 if document[arguments.tier] else 1
 
 
+def replayed(arguments: argparse.Namespace, console: Console) -> int:
+    found = replay.run(arguments.file)
+    if arguments.json != "-":
+        printing.replay_report(console, found, replay.LIMIT)
+    if arguments.json:
+        cases = [{**asdict(one), "passed": one.passed} for one in found]
+        _write({"schema": 1, "report": "replay", "limit": replay.LIMIT, "cases": cases}, arguments.json)
+    return 0 if found and all(one.passed for one in found) else 1
+
+
 def main(given: Sequence[str] | None = None) -> int:
     """The command; answers the exit code."""
     words = list(sys.argv[1:] if given is None else given)
@@ -153,6 +184,8 @@ def main(given: Sequence[str] | None = None) -> int:
             return check(arguments, console)
         if arguments.command == "list":
             return list_losses(console)
+        if arguments.command == "replay":
+            return replayed(arguments, console)
         return show_loss(console, arguments.name)
     except (UsageError, ReflossError) as error:
         print(f"refloss: {error}", file=sys.stderr)

@@ -10,7 +10,6 @@ from typing import Any
 
 import numpy as np
 
-from refloss._engine.record import REGISTRY
 from refloss._engine.xp import numpy_xp
 
 from .cases import Batch
@@ -19,6 +18,7 @@ from .dual import Ties
 from .golden import Array
 from .gradients import value_and_gradient
 from .limits import THIRD_PARTY
+from .records import RECORDS
 from .vectors import EPS, SMALLEST_NORMAL
 from .verdict import NEGLIGIBLE, Judged, Part, per_case, typical
 
@@ -63,7 +63,7 @@ def stacked(loss: str, stack: Stack) -> Formula:
 
 def evaluate(formula: Formula, batch: Batch, dtype: Any, gradient: bool, ties: Ties | None = None) -> tuple[Array, Array | None]:
     """Value and gradient of a formula on a batch, computed in a dtype."""
-    loss = REGISTRY[batch.loss]
+    loss = RECORDS[batch.loss]
     first = batch.first.astype(dtype)
     second = batch.second if batch.second.dtype.kind == "i" else batch.second.astype(dtype)
     with np.errstate(all="ignore"):
@@ -89,10 +89,11 @@ def agreement(part: Part, predictions: Sequence[Array], dtype: str) -> tuple[Arr
     with np.errstate(all="ignore"):
         gap = np.abs(got - wanted)
         noise = np.abs(wide - narrow)
-        size = np.abs(got)
+        size = np.where(np.isinf(wanted), 0, np.abs(got))
+        true = np.where(np.isinf(wanted), 0, np.abs(wanted))
         last = size.max(axis=-1, keepdims=True) if size.ndim > 1 else size  # a box's small components share its rounding
         last = np.where(np.isfinite(last), last, 0)
-        rounding = THIRD_PARTY.eps * EPS[dtype] * np.maximum(part.wanted.scale, np.abs(wanted)) + 2 * SMALLEST_NORMAL[dtype]
+        rounding = THIRD_PARTY.eps * EPS[dtype] * np.maximum(part.wanted.scale, true) + 2 * SMALLEST_NORMAL[dtype]
         unimportant = NEGLIGIBLE * typical(wanted) if got.ndim == 1 else 0.0
         rounding = rounding + np.where(part.strict, 0.0, unimportant)
         noise = np.where(np.isfinite(noise), 4 * noise, 0)

@@ -12,6 +12,7 @@ from .errors import UsageError
 from .golden import Array
 
 Function = Callable[[Any, Any], Any]
+Upstream = tuple[float, ...] | None
 NAMES = ("numpy", "torch", "tensorflow", "jax")
 # Top-level packages, and what their functions want.
 HOMES = {
@@ -24,17 +25,22 @@ HOMES = {
 
 
 class Outcome(NamedTuple):
-    """What a call gave: the value as it came, and the gradient of its sum with respect to the first array, if there is one."""
+    """What a call gave: the value as it came, and the gradient by the first array of its (upstream-weighted) sum, if there is one."""
 
     value: Array
     gradient: Array | None
+
+
+def cotangent(upstream: Upstream, shape: tuple[int, ...]) -> Array:
+    """What a result of this shape is multiplied by before it is summed: ones, or the four numbers of a coding over and over."""
+    return np.ones(shape) if upstream is None else np.resize(np.array(upstream), shape)
 
 
 class Framework(Protocol):
     name: str
     differentiates: bool
 
-    def run(self, function: Function, first: Array, second: Array, gradient: bool) -> Outcome: ...
+    def run(self, function: Function, first: Array, second: Array, gradient: bool, upstream: Upstream = None) -> Outcome: ...
 
 
 class Returned(Exception):  # noqa: N818  (a result, not an error of ours)
@@ -54,7 +60,7 @@ def as_array(value: Any) -> Array:
 class NumPy:
     name, differentiates = "numpy", False
 
-    def run(self, function: Function, first: Array, second: Array, gradient: bool) -> Outcome:
+    def run(self, function: Function, first: Array, second: Array, gradient: bool, upstream: Upstream = None) -> Outcome:
         with np.errstate(all="ignore"):
             return Outcome(as_array(function(first, second)), None)
 
@@ -62,7 +68,7 @@ class NumPy:
 class Torch:
     name, differentiates = "torch", True
 
-    def run(self, function: Function, first: Array, second: Array, gradient: bool) -> Outcome:
+    def run(self, function: Function, first: Array, second: Array, gradient: bool, upstream: Upstream = None) -> Outcome:
         import torch
 
         x = torch.from_numpy(np.array(first)).requires_grad_(gradient)
@@ -71,7 +77,8 @@ class Torch:
             return Outcome(as_array(result), None)
         slope = None
         if gradient and result.requires_grad:
-            (found,) = torch.autograd.grad(result, x, torch.ones_like(result), allow_unused=True)
+            push = torch.from_numpy(cotangent(upstream, tuple(result.shape))).to(result)
+            (found,) = torch.autograd.grad(result, x, push, allow_unused=True)
             slope = np.zeros_like(first) if found is None else found.detach().cpu().numpy()
         return Outcome(as_array(result.detach().cpu().numpy()), slope)
 
@@ -79,7 +86,7 @@ class Torch:
 class TensorFlow:
     name, differentiates = "tensorflow", True
 
-    def run(self, function: Function, first: Array, second: Array, gradient: bool) -> Outcome:
+    def run(self, function: Function, first: Array, second: Array, gradient: bool, upstream: Upstream = None) -> Outcome:
         import tensorflow as tf
 
         x, t = tf.constant(first), tf.constant(second)
@@ -88,14 +95,15 @@ class TensorFlow:
             result = function(x, t)
         if not tf.is_tensor(result):
             return Outcome(as_array(result), None)
-        slope = tape.gradient(result, x) if gradient else None
+        push = tf.cast(cotangent(upstream, tuple(result.shape)), result.dtype) if gradient else None
+        slope = tape.gradient(result, x, output_gradients=push) if gradient else None
         return Outcome(as_array(result.numpy()), None if slope is None else np.asarray(slope))
 
 
 class Jax:
     name, differentiates = "jax", True
 
-    def run(self, function: Function, first: Array, second: Array, gradient: bool) -> Outcome:
+    def run(self, function: Function, first: Array, second: Array, gradient: bool, upstream: Upstream = None) -> Outcome:
         import jax
         import jax.numpy as jnp
 
@@ -106,7 +114,7 @@ class Jax:
             result, back = jax.vjp(lambda x: function(x, t), x)
             if not hasattr(result, "shape"):
                 return Outcome(as_array(result), None)
-            (slope,) = back(jnp.ones_like(result))
+            (slope,) = back(jnp.asarray(cotangent(upstream, result.shape), result.dtype))
             return Outcome(as_array(result), np.asarray(slope))
 
 

@@ -10,10 +10,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from refloss._engine.record import REGISTRY
-
 from .cases import Batch
 from .golden import Array, Golden
+from .records import RECORDS
 
 
 class Limit(NamedTuple):
@@ -24,7 +23,7 @@ class Limit(NamedTuple):
 
 KERNEL = Limit(4.0, False, "the project's bar for its kernels on the classification and regression losses")
 KERNEL_POWER = Limit(8.0, False, "a gamma that is no multiple of 1/2 needs the logarithm of the base in two words")
-KERNEL_BOXES = Limit(8.0, True, "IoU and its kin subtract coordinates, so the project's bar is condition-aware")
+KERNEL_BOXES = Limit(8.0, True, "IoU and its kin, and codings, subtract coordinates, so the project's bar is condition-aware")
 HALF = Limit(1.0, False, "computed in float32 and rounded once")
 HALF_AWARE = Limit(1.0, True, "computed in float32 and rounded once; the result itself cancels")
 FORMULA = Limit(4.0, True, "the formula in working precision, condition-aware throughout")
@@ -44,7 +43,7 @@ def _power(parameters: Mapping[str, Any]) -> bool:
 
 def limit(path: str, loss: Any, parameters: Mapping[str, Any], dtype: str) -> Limit:
     """The limit of a path ("kernel", "formula", "portable", "third_party") for a loss, its parameters and a dtype."""
-    boxes = loss.kind == "pairs"
+    boxes = loss.kind in ("pairs", "codes")
     if path == "third_party":
         return THIRD_PARTY
     if path == "portable":
@@ -62,8 +61,8 @@ def autodiff_gradient(batch: Batch) -> Golden:
     Boxes: the components share their roundings, and terms of the order of 1 / extent cancel where boxes are far apart or one
     is tiny. Labels: p - y is formed with an exact y, so its absolute error is a few eps.
     """
-    kind, wanted = REGISTRY[batch.loss].kind, batch.gradient
-    if kind == "elementwise":
+    kind, wanted = RECORDS[batch.loss].kind, batch.gradient
+    if kind in ("elementwise", "codes"):
         return wanted
     largest = np.abs(wanted.number).max(axis=-1, keepdims=True)
     if kind == "pairs":

@@ -18,6 +18,12 @@ FIRST_NAMES = (
 SECOND_NAMES = (
     "targets", "target", "labels", "label", "y_true", "gt", "y", "t", "target_boxes", "boxes2", "box2", "bboxes2", "gt_boxes", "truth",
 )  # fmt: skip
+# The same for codings. `boxes` names what is encoded, or the priors of what is decoded; torchvision's reference_boxes may be either.
+CODING_NAMES = {
+    "boxes": ("gt_boxes", "gt_bboxes", "target_boxes", "bboxes", "box", "matched"),
+    "codes": ("deltas", "rel_codes", "boxes_delta", "encoded_boxes", "bbox_deltas", "pred_bboxes", "offsets", "loc", "x"),
+    "priors": ("anchors", "prior_boxes", "default_boxes", "locations", "points", "cells", "boxes", "bboxes"),
+}
 
 
 @dataclass(frozen=True)
@@ -55,6 +61,8 @@ class Plan:
 
 def same(a: Any, b: Any) -> bool:
     """Equal parameter values; numbers may differ in type, True is not 1."""
+    if isinstance(a, (tuple, list)) and isinstance(b, (tuple, list)):
+        return len(a) == len(b) and all(map(same, a, b))
     if isinstance(a, bool) or isinstance(b, bool) or not (isinstance(a, (int, float)) and isinstance(b, (int, float))):
         return type(a) is type(b) and bool(a == b)
     return math.isclose(a, b, rel_tol=1e-12)
@@ -65,7 +73,8 @@ def _array_names(loss: Any, target: Target, mapping: Mapping[str, str]) -> tuple
     theirs = {ours: name for name, ours in mapping.items()}
     available = [name for name in target.names() if name not in mapping]
     chosen = []
-    for ours, usual in zip(loss.arrays, (FIRST_NAMES, SECOND_NAMES), strict=True):
+    both = [CODING_NAMES[ours] for ours in loss.arrays] if loss.kind == "codes" else (FIRST_NAMES, SECOND_NAMES)
+    for ours, usual in zip(loss.arrays, both, strict=True):
         candidates = [ours, *usual]
         found = theirs.get(ours) or next((name for name in candidates if name in available), None)
         if found is None and target.open_ended and not target.parameters:

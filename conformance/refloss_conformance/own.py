@@ -6,18 +6,19 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
 
-from refloss._engine.record import REGISTRY
-
+from . import scene_own, scenes
 from .backends import BACKENDS, Backend
 from .cases import Batch, batches, has_vectors, known, missing_dtype
 from .errors import UsageError
 from .golden import Array, errors, flushed
 from .limits import autodiff_gradient, cancels, limit
+from .records import RECORDS
 from .vectors import DTYPES
 
 
@@ -59,7 +60,7 @@ def _per_case(values: Array) -> Array:
 
 def judge(batch: Batch, path: str, answer: tuple[Array, Array], row: Row) -> None:
     """Add a batch's errors to a row."""
-    loss = REGISTRY[batch.loss]
+    loss = RECORDS[batch.loss]
     allowed = limit(path, loss, batch.parameters, batch.dtype)
     failed = np.zeros(len(batch), bool)
     slopes = batch.gradient if path == "kernel" else autodiff_gradient(batch)
@@ -127,6 +128,21 @@ def _elsewhere(backend: Backend, losses: Sequence[str], dtypes: Sequence[str]) -
         yield Row(name, backend.name, error=f"its process ended with code {process.returncode}: {noise[-1] if noise else 'no message'}")
 
 
+def measure_scenes(name: str, dtypes: Sequence[str]) -> Row:
+    """One function on its golden scenes, in this process."""
+    row, file = Row(name, scene_own.BACKEND), scenes.load(name)
+    for one in scene_own.measure(name, dtypes):
+        error = scene_own.worst(file, one)
+        row.cases += 1
+        if error == np.inf:
+            row.failed += 1
+            if len(row.worst) < 5:
+                row.worst.append(Worst(one.scene.id, one.dtype, "answer", error, 0.0, one.raised or str(one.got), str(one.scene.expected)))
+        else:
+            row.value_eps = max(row.value_eps, error)
+    return row
+
+
 @dataclass
 class OwnReport:
     rows: list[Row]
@@ -162,23 +178,42 @@ def check(
     losses: Sequence[str], backends: Sequence[str], dtypes: Sequence[str], step: Callable[[str, int, int], None] = lambda *_: None
 ) -> OwnReport:
     """Run everything; `step(what, done, of)` is told of each row."""
-    for name in losses:
+    functions = [name for name in scenes.names() if not losses or name in losses]
+    plain = [name for name in losses if name not in functions]
+    for name in plain:
         known(name)
-    losses = choose(losses, has_vectors(), "loss with golden vectors")
-    names = choose(backends, list(BACKENDS), "backend")
+    losses = choose(plain, has_vectors(), "loss with golden vectors") if plain or not losses else []
+    names = choose(backends, [*BACKENDS, scene_own.BACKEND], "backend")
+    functions = functions if scene_own.BACKEND in names else []
+    names = [name for name in names if name != scene_own.BACKEND]
     wanted = choose(dtypes, DTYPES, "dtype")
     left_out = {dtype: reason for dtype in wanted if (reason := missing_dtype(dtype))}
     absent = {name: reason for name in names if (reason := BACKENDS[name].absent())}
     present = [BACKENDS[name] for name in names if name not in absent]
     report = OwnReport([], absent, [d for d in wanted if d not in left_out], left_out)
-    total = len(present) * len(losses)
-    for backend in present:
-        step(f"{backend.name}", len(report.rows), total)
-        if backend.environment is None:
-            rows: Any = (measure(backend, name, report.dtypes) for name in losses)
-        else:
-            rows = _elsewhere(backend, losses, report.dtypes)
-        for row in rows:
-            report.rows.append(row)
-            step(f"{backend.name} {row.loss}", len(report.rows), total)
+    todo = {backend.name: [name for name in losses if backend.has(name)] for backend in present}
+    total = sum(map(len, todo.values())) + len(functions)
+
+    def elsewhere(backend: Backend) -> list[Row]:
+        return list(_elsewhere(backend, todo[backend.name], report.dtypes))
+
+    # Processes that need none of the loops compiled here run beside this one, one after the other: that is for the second core.
+    with ThreadPoolExecutor(1) as beside:
+        apart = [b for b in present if b.environment is not None and b.path == "portable" and todo[b.name]]
+        ahead = {b.name: beside.submit(elsewhere, b) for b in apart}
+        for name in functions:
+            step(f"{scene_own.BACKEND} {name}", len(report.rows), total)
+            report.rows.append(measure_scenes(name, scene_own.dtypes_of(name, report.dtypes, bool(dtypes))))
+        for backend in present:
+            step(f"{backend.name}", len(report.rows), total)
+            mine = todo[backend.name]
+            if backend.name in ahead:
+                rows: Any = ahead[backend.name].result()
+            elif backend.environment is None:
+                rows = (measure(backend, name, report.dtypes) for name in mine)
+            else:
+                rows = _elsewhere(backend, mine, report.dtypes) if mine else ()
+            for row in rows:
+                report.rows.append(row)
+                step(f"{backend.name} {row.loss}", len(report.rows), total)
     return report

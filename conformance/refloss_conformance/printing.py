@@ -30,9 +30,10 @@ def parameters(values: dict[str, Any]) -> str:
 
 
 def own_report(console: Console, report: Any) -> None:
-    """The matrix of losses and backends."""
-    losses = list(dict.fromkeys(row.loss for row in report.rows))
-    backends = list(dict.fromkeys(row.backend for row in report.rows))
+    """The matrix of losses and backends, and the functions that have scenes."""
+    scene_rows = [row for row in report.rows if row.backend == "core"]
+    losses = list(dict.fromkeys(row.loss for row in report.rows if row.backend != "core"))
+    backends = list(dict.fromkeys(row.backend for row in report.rows if row.backend != "core"))
     table = Table(title="cases, worst error of value / gradient in eps", title_justify="left")
     table.add_column("loss", no_wrap=True)
     for backend in backends:
@@ -41,11 +42,17 @@ def own_report(console: Console, report: Any) -> None:
     for loss in losses:
         cells = []
         for backend in backends:
-            row = rows[loss, backend]
+            row = rows.get((loss, backend))
+            if row is None:  # a coding, on a backend that has losses only
+                cells.append("")
+                continue
             shown = row.verdict if row.error else f"{row.cases}  {_eps(row.value_eps)} / {_eps(row.gradient_eps)}  {row.verdict}"
             cells.append(f"[{COLOURS[row.verdict]}]{shown}[/]")
         table.add_row(loss, *cells)
-    console.print(table)
+    if losses:
+        console.print(table)
+    if scene_rows:
+        console.print(_scene_table(scene_rows))
     for row in report.rows:
         if row.error:
             console.print(f"[red]error[/] {row.backend} {row.loss}: {escape(row.error)}")
@@ -60,8 +67,18 @@ def own_report(console: Console, report: Any) -> None:
     for name, reason in {**report.absent, **report.left_out}.items():
         console.print(f"[yellow]not run[/] {name}: {escape(reason)}")
     failed = sum(row.failed for row in report.rows)
-    ran = f"{report.cases} cases on {len(backends)} backends in {', '.join(report.dtypes)}"
+    ran = f"{report.cases} cases on {len(backends) + bool(scene_rows)} backends in {', '.join(report.dtypes)}"
     console.print(f"{ran}: {verdict(report.passed, 'all passed', f'{failed} failed' if report.cases else 'nothing ran')}")
+
+
+def _scene_table(rows: list[Any]) -> Table:
+    """Functions with integer answers: how many answers, and whether all are exactly as expected."""
+    title = "golden scenes, answers exactly as expected (compiled functions in float32, unless --dtype says otherwise)"
+    table = Table("function", "answers", "verdict", title=title, title_justify="left")
+    for row in rows:
+        numbers = f"  {_eps(row.value_eps)}" if row.value_eps else ""
+        table.add_row(row.loss, str(row.cases), f"[{COLOURS[row.verdict]}]{row.verdict}[/]{numbers}")
+    return table
 
 
 def callable_report(console: Console, report: dict[str, Any]) -> None:
@@ -134,3 +151,15 @@ def _deviations(console: Console, report: dict[str, Any]) -> None:
     failed = not report["strict"] and any(report[what] and not report[what]["strict"]["passed"] for what in ("value", "gradient"))
     if failed and not report["deviations"]:
         console.print("[bold]deviation[/] unknown: no known deviation, nor a stack of them, gives these results")
+
+
+def replay_report(console: Console, cases: list[Any], limit: float) -> None:
+    """A line for each recorded case, and where it is furthest off."""
+    table = Table("system", "case", "delta, largest difference", "cost, relative", "", "at", box=None)
+    for one in cases:
+        table.add_row(one.system, escape(one.name), f"{one.delta:.2g}", f"{one.cost:.2g}", verdict(one.passed), escape(one.where))
+    console.print(table)
+    failed = sum(not one.passed for one in cases)
+    console.print(
+        f"{len(cases)} cases, limit {limit:g}: " + (verdict(True, "all passed") if not failed else verdict(False, no=f"{failed} failed"))
+    )

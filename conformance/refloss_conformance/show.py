@@ -7,11 +7,12 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from refloss._engine.record import REGISTRY
+import refloss.coders
 
-from . import cases
+from . import cases, scene_command, scenes
 from .deviations import DEVIATIONS
 from .printing import number, parameters
+from .records import RECORDS
 
 
 def list_losses(console: Console) -> int:
@@ -21,22 +22,29 @@ def list_losses(console: Console) -> int:
     for heading in ("kind", "parameters", "settings", "cases"):
         table.add_column(heading, overflow="fold")
     present = cases.has_vectors()
-    for name, loss in REGISTRY.items():
+    for name, loss in RECORDS.items():
         counts = ("-", "no vectors")
         if name in present:
             loaded = cases.load(name)
             counts = (str(len(loaded.groups)), str(sum(len(group.cases) for group in loaded.groups)))
         table.add_row(name, loss.kind, parameters(loss.defaults), *counts)
     console.print(table)
+    scene_command.list_functions(console)
     return 0
 
 
 def show_loss(console: Console, name: str) -> int:
-    """Everything about one loss."""
+    """Everything about one loss, coding or function."""
+    if name in scenes.names():
+        return scene_command.show(console, name)
     loss: Any = cases.known(name)
     signature = [f"{array}" for array in loss.arrays] + [f"{key}={value!r}" for key, value in loss.defaults.items()]
-    console.print(f"[bold]{escape(name)}[/]({escape(', '.join(signature))}, weights=None, reduction='none', normalizer=None)")
-    console.print(escape(inspect.getdoc(loss.settle) or ""))
+    if loss.kind == "codes":
+        console.print(f"[bold]{escape(name)}[/]({escape(', '.join(signature))}): refloss.coders.{loss.title}")
+        console.print(escape(inspect.getdoc(getattr(refloss.coders, loss.owner)) or ""))
+    else:
+        console.print(f"[bold]{escape(name)}[/]({escape(', '.join(signature))}, weights=None, reduction='none', normalizer=None)")
+        console.print(escape(inspect.getdoc(loss.settle) or ""))
     console.print("\n[bold]formula[/]")
     console.print(escape(inspect.getsource(loss.formula)))
     console.print("[bold]known deviations[/]")

@@ -14,7 +14,7 @@ from typing import Any
 
 from .errors import UsageError
 
-FORM = "give MODULE:CALLABLE, such as torch.nn.functional:smooth_l1_loss, or FILE.py:CALLABLE"
+FORM = "give MODULE:CALLABLE, such as torch.nn.functional:smooth_l1_loss, MODULE:CLASS.METHOD, or FILE.py:CALLABLE"
 
 
 @dataclass(frozen=True)
@@ -76,7 +76,7 @@ def _import(name: str) -> ModuleType:
 
 
 def locate(spec: str, init: Mapping[str, Any] | None = None) -> Target:
-    """Import the callable. A class is instantiated, a factory called, with `init`."""
+    """Import the callable. A class, also that of a method, is instantiated, a factory called, with `init`."""
     module_name, colon, path = spec.partition(":")
     if not colon or not module_name or not path:
         raise UsageError(f"{spec!r} names no callable; {FORM}")
@@ -87,16 +87,21 @@ def locate(spec: str, init: Mapping[str, Any] | None = None) -> Target:
             close = sorted(n for n in dir(found) if name.lower().strip("_") in n.lower())[:5]
             hint = f"; did you mean {', '.join(close)}?" if close else ""
             raise UsageError(f"{module_name} has no {path!r}{hint}")
-        found = getattr(found, name)
+        owner, found, made = found, getattr(found, name), False
+        if inspect.isclass(owner) and inspect.isfunction(inspect.getattr_static(owner, name)):  # a method needs an instance
+            found, made = getattr(_make(spec, owner, init or {}), name), True
     if not callable(found):
         raise UsageError(f"{spec} is a {type(found).__name__}, not a callable; {FORM}")
-    if inspect.isclass(found) or init:
+    if not made and (inspect.isclass(found) or init):
         found = _make(spec, found, init or {})
+        if not callable(found):
+            raise UsageError(f"{spec}(...) made something of type {type(found).__name__}, which cannot be called")
     parameters, open_ended = signature(found)
     package = module.__name__.split(".")[0]
     if module_name.endswith(".py"):  # a file of one's own that hands on a package's function
         home = str(getattr(found, "__module__", package)).split(".")[0]
         package = home if home in sys.modules and home != "builtins" else package
+        package = getattr(module, "PACKAGE", package)  # an adapter says whose functions it calls
     return Target(spec, found, module, parameters, open_ended, package, _version(package, module))
 
 
@@ -105,14 +110,17 @@ def _make(spec: str, factory: Any, init: Mapping[str, Any]) -> Any:
         made = factory(**init)
     except (Exception, SystemExit) as error:  # anything a constructor may do
         raise UsageError(f"{spec}({', '.join(f'{k}={v!r}' for k, v in init.items())}) failed: {one_line(error)}; see --init") from None
-    if not callable(made):
-        raise UsageError(f"{spec}(...) made something of type {type(made).__name__}, which cannot be called")
     return made
 
 
+@functools.cache
+def _distributions() -> Mapping[str, list[str]]:
+    """The installed distributions of each package: half a second of reading folders."""
+    return importlib.metadata.packages_distributions()
+
+
 def _version(package: str, module: ModuleType) -> str | None:
-    names = importlib.metadata.packages_distributions().get(package, [])
-    for name in names:
+    for name in _distributions().get(package, []):
         return importlib.metadata.version(name)
     found = getattr(sys.modules.get(package, module), "__version__", None)
     return None if found is None else str(found)

@@ -229,7 +229,7 @@ def _document(
     parts = [part for part in (value, gradient) if part is not None]
     imprecise = any(finding["kind"] == "precision" for finding in findings)
     strict = cases > 0 and not errored and not faulty and not imprecise and all(part["strict"]["passed"] for part in parts)
-    deciding = [gradient] if gradient is not None else parts
+    deciding = [gradient] if gradient is not None and loss.kind != "codes" else parts
     training = cases > 0 and not errored and not faulty and all(p["training"]["passed"] for p in deciding)
     training = training and all(part["not_finite"] == 0 for part in parts)
     return {

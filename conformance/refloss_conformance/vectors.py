@@ -69,6 +69,7 @@ class Vectors:
     formula_sha256: str
     notes: Mapping[str, Mapping[str, str]]
     groups: tuple[Group, ...]
+    upstream: tuple[float, ...] | None = None  # of codings: the gradient by the result, the same for all cases
 
     def cases(self, dtype: str | None = None) -> Iterator[tuple[Group, Case]]:
         for group in self.groups:
@@ -136,9 +137,16 @@ def _vectors(data: Mapping[str, Any]) -> Vectors:
     first, second = data["inputs"]
     groups = []
     for group in data["groups"]:
-        parameters = {k: math.inf if v == "inf" else v for k, v in group["parameters"].items()}
+        parameters = {k: _parameter(v) for k, v in group["parameters"].items()}
         groups.append(Group(group["id"], parameters, tuple(_case(case) for case in group["cases"])))
-    return Vectors(data["loss"], data["kind"], (first, second), data["formula_sha256"], data["notes"], tuple(groups))
+    upstream = tuple(map(float, data["upstream"])) if data["kind"] == "codes" else None
+    return Vectors(data["loss"], data["kind"], (first, second), data["formula_sha256"], data["notes"], tuple(groups), upstream)
+
+
+def _parameter(value: Any) -> Any:
+    if isinstance(value, list):
+        return tuple(map(_parameter, value))
+    return math.inf if value == "inf" else value
 
 
 def _case(data: Mapping[str, Any]) -> Case:

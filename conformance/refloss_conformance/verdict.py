@@ -5,7 +5,7 @@ Strict: at most 64 eps, condition-aware (see limits.py). A stable implementation
 Training: would a gradient step notice? A number matters if it fails strictly and is either not finite where the truth is,
 or wrong by more than 1e-3 of the true size (of the largest component, for a box or a row) and by more than 1e-6 of what is
 typical of its group: a hundred thousand easy anchors with such errors do not add up to one hard example. With gradients,
-the tier is about gradients, and about values only in that they must be finite.
+the tier is about gradients, and about values only in that they must be finite; but a coding's values are targets, and count.
 """
 
 from collections.abc import Sequence
@@ -65,11 +65,13 @@ def judge_part(what: str, wanted: Golden, got: Array, dtype: str, boxes: bool) -
     error = np.where(flushed(wanted, values, dtype), 0.0, error)
     strict = error > THIRD_PARTY.eps
     true = np.maximum(np.abs(wanted.number), np.maximum(np.abs(wanted.low[0]), np.abs(wanted.high[0])))
+    infinite = np.isinf(true)  # codes at the ends of a coder's domain: a large finite one does as well in training
+    true = np.where(infinite, 0, true)
     size = np.broadcast_to(true.max(axis=-1, keepdims=True), true.shape) if true.ndim > 1 else true
     with np.errstate(invalid="ignore", over="ignore"):
         distance = np.abs(values - wanted.number)
         usual = 0.0 if boxes else typical(wanted.number)
-        large = (distance > RELATIVE * size) & (distance > NEGLIGIBLE * usual)
+        large = (distance > RELATIVE * size) & (distance > NEGLIGIBLE * usual) & ~infinite
         severity = distance / np.maximum(np.maximum(size, usual), np.finfo(np.float64).tiny)
     training = strict & (large | ~np.isfinite(values))
     return Part(what, wanted, values, error, strict, training, np.where(np.isfinite(severity), severity, np.inf))

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from refloss._engine.record import REGISTRY
+from ..records import RECORDS
 
 Formula = Callable[..., Any]
 Change = Callable[..., Any]
@@ -64,12 +64,12 @@ def deviation(
     name: str, *, title: str, seen: str, effect: str, losses: tuple[str, ...] = (), needs: str | None = None,
     constants: tuple[Any, ...] = (None,), applies: Callable[[str], bool] | None = None,
 ) -> Callable[[Change], Change]:  # fmt: skip
-    """Register a deviation of these losses, or of every loss that has the parameter it `needs`, or where it `applies`."""
+    """Register a deviation of these losses or codings, or of every loss that has the parameter it `needs`, or where it `applies`."""
 
     def matches(loss: str) -> bool:
-        if losses and loss not in losses:
+        if loss not in losses and (losses or RECORDS[loss].kind == "codes"):
             return False
-        if needs is not None and needs not in REGISTRY[loss].defaults:
+        if needs is not None and needs not in RECORDS[loss].defaults:
             return False
         return applies is None or applies(loss)
 
@@ -82,7 +82,7 @@ def deviation(
 
 def base_formula(loss: str) -> Formula:
     """The formula that deviations change: a template that knows the places of mistakes, or the loss's own."""
-    formula: Formula = TEMPLATES.get(loss) or REGISTRY[loss].formula
+    formula: Formula = TEMPLATES.get(loss) or RECORDS[loss].formula
     return formula
 
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from refloss._engine.check import IGNORE
+from refloss._engine.check import IGNORE, NEGATIVE
 
 from ..dual import Dual
 from .record import EPSILONS, TEMPLATES, deviation
@@ -228,3 +228,41 @@ def power_of_a_rounded_miss(base: Any, xp: Any, first: Any, second: Any, *, cons
 )  # fmt: skip
 def modulator_overflows(base: Any, xp: Any, first: Any, second: Any, **parameters: Any) -> Any:
     return base(xp, first, second, modulator="exponential", **parameters)
+
+
+LABELS = ("focal_loss_with_integer_labels",)
+
+
+@deviation(
+    "background_is_label_0", title="label 0 is the background, and label 1 the first class",
+    seen="FCOS's own code", losses=LABELS,
+    effect="The first class is never learned, and every other one as the class before it.",
+)  # fmt: skip
+def background_is_label_0(base: Any, xp: Any, first: Any, second: Any, **parameters: Any) -> Any:
+    return base(xp, first, xp.where(second >= 0, second - 1, second), **parameters)
+
+
+@deviation(
+    "labels_one_too_high", title="each label means the class after its own, and the last one none", seen="mmdet#1299, the other way",
+    losses=LABELS, effect="Every class is learned as its neighbour, and the last one as background.",
+)  # fmt: skip
+def labels_one_too_high(base: Any, xp: Any, first: Any, second: Any, **parameters: Any) -> Any:
+    count = first.shape[-1]
+    return base(xp, first, xp.where(second >= 0, xp.where(second + 1 == count, NEGATIVE, second + 1), second), **parameters)
+
+
+@deviation(
+    "background_label_is_the_last_class", title="the code for the background, -1, is read as the last class",
+    seen="a one-hot array indexed with -1",
+    losses=LABELS, effect="Every background anchor is trained as an object of the last class.",
+)  # fmt: skip
+def background_label_is_the_last_class(base: Any, xp: Any, first: Any, second: Any, **parameters: Any) -> Any:
+    return base(xp, first, xp.where(second == NEGATIVE, first.shape[-1] - 1, second), **parameters)
+
+
+@deviation(
+    "ignored_rows_as_background", title="ignored rows count as background", seen="many ports", losses=LABELS,
+    effect="Anchors that fit an object almost well enough are trained to deny it.",
+)  # fmt: skip
+def ignored_rows_as_background(base: Any, xp: Any, first: Any, second: Any, **parameters: Any) -> Any:
+    return base(xp, first, xp.where(second == IGNORE, NEGATIVE, second), **parameters)

@@ -78,3 +78,33 @@ def sigmoid_for_softmax(base: Any, xp: Any, first: Any, second: Any, **parameter
 )  # fmt: skip
 def ignored_rows_counted_as_background(base: Any, xp: Any, first: Any, second: Any, **parameters: Any) -> Any:
     return base(xp, first, xp.where(second == IGNORE, 0, second), **parameters)
+
+
+@deviation(
+    "softmax_labels_one_too_low", title="each label means the class before its own (labels counted from 1); 0 means the last class",
+    seen="mmdet#1299, ports between heads with the background first and last", losses=SOFTMAX,
+    effect="Every class is learned as its neighbour, the background as an object.",
+)  # fmt: skip
+def softmax_labels_one_too_low(base: Any, xp: Any, first: Any, second: Any, **parameters: Any) -> Any:
+    return base(xp, first, xp.where(second >= 0, (second - 1) % first.shape[-1], second), **parameters)
+
+
+@deviation(
+    "softmax_labels_one_too_high", title="each label means the class after its own (a background is put first); the last means class 0",
+    seen="ssd.pytorch's labels, which count from 1, given to a loss that counts on", losses=SOFTMAX,
+    effect="Every class is learned as its neighbour.",
+)  # fmt: skip
+def softmax_labels_one_too_high(base: Any, xp: Any, first: Any, second: Any, **parameters: Any) -> Any:
+    return base(xp, first, xp.where(second >= 0, (second + 1) % first.shape[-1], second), **parameters)
+
+
+@deviation(
+    "background_is_the_last_class", title="the background, which has the weight 1 - alpha, is the last class, not class 0",
+    seen="mmdet, detectron2", losses=SOFTMAX, needs="alpha",
+    effect="Background and the last class are weighted like objects and background: the balance between them is lost.",
+)  # fmt: skip
+def background_is_the_last_class(
+    base: Any, xp: Any, first: Any, second: Any, *, alpha: float | None = None, **parameters: Any
+) -> Any:  # fmt: skip
+    plain = base(xp, first, second, alpha=None, **parameters)
+    return plain if alpha is None else xp.where(second == first.shape[-1] - 1, 1 - alpha, alpha) * plain

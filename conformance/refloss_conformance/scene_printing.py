@@ -1,0 +1,85 @@
+"""What the command shows of a callable's answers to golden scenes."""
+
+from typing import Any
+
+from rich.console import Console
+from rich.markup import escape
+
+from .printing import parameters, verdict
+
+WIDE = 110
+
+
+def short(value: Any) -> str:
+    """An array on one line; long ones are cut."""
+    text = str(_read(value)).replace(".0,", ",").replace(".0]", "]")
+    return text if len(text) <= WIDE else f"{text[: WIDE - 4]} ..."
+
+
+def _read(value: Any) -> Any:
+    """Decimal strings as numbers, and numbers with six digits."""
+    if isinstance(value, (list, tuple)):
+        return [_read(one) for one in value]
+    if isinstance(value, str) and value[:1] in "-0123456789" and value:
+        value = float(value)
+    return float(f"{value:.6g}") if isinstance(value, float) else value
+
+
+def scene_report(console: Console, report: dict[str, Any]) -> None:
+    """One implementation: how it was called, the verdict, worst cases side by side, the deviation."""
+    version = f" ({report['package']} {report['version']})" if report["version"] else ""
+    console.print(f"[bold]{escape(report['callable'])}[/]{version} as [bold]{report['function']}[/]")
+    arguments = [f"{theirs}={ours}" for theirs, ours in report["arguments"].items()]
+    constants = [f"{name}={value!r}" for name, value in report["constants"].items()]
+    codes = ", ".join(f"{name}={code}" for name, code in report["codes"].items())
+    console.print(f"called with {escape(', '.join(arguments + constants))}; {report['arrays']} arrays; codes read as {codes}")
+    ran = [parameters(group["parameters"]) for group in report["groups"] if group["status"] == "run"]
+    console.print(f"ran {len(ran)} of {len(report['groups'])} parameter settings: {escape('; '.join(ran))}")
+    reasons: dict[str, list[str]] = {}
+    for group in report["groups"]:
+        if group["status"] != "run":
+            setting, _, why = group["reason"].partition(": ")
+            reasons.setdefault(why, []).append(setting)
+    for why, settings in reasons.items():
+        console.print(f"[yellow]skipped[/] {escape(', '.join(dict.fromkeys(settings)))}: {escape(why)}")
+    for one in report["dtypes"]:
+        if not one["run"]:
+            console.print(f"[yellow]not run[/] {one['dtype']}: {escape(one['reason'])}")
+    for finding in report["findings"]:
+        mark = "[yellow]note[/]" if finding["kind"] == "note" else f"[bold]deviation[/] [bold magenta]{finding['name']}[/]"
+        console.print(f"{mark}: {escape(finding['text'])}. {escape(finding['effect'])}".rstrip())
+    for case in report["worst"]:
+        _case(console, case)
+    _deviations(console, report)
+    passed = report["cases"] - report["failed"]
+    good = verdict(report["passed"], "conforms", "does not conform")
+    ran_in = ", ".join(one["dtype"] for one in report["dtypes"] if one["run"])
+    raised = f", of which {report['raised']} raised" if report["raised"] else ""
+    console.print(f"{passed} of {report['cases']} answers are right{raised} ({ran_in}): {good}")
+
+
+def _case(console: Console, case: dict[str, Any]) -> None:
+    console.print(f"[red]wrong[/] {escape(case['id'])} ({escape(parameters(case['parameters']))}, {case['dtype']})")
+    for name, value in case["inputs"].items():
+        console.print(f"    {escape(name)} = {escape(short(value))}")
+    for part, wanted in case["expected"].items():
+        more = f" (or one of {case['allowed'] - 1} others that the tie allows)" if case["allowed"] > 1 else ""
+        console.print(f"    wanted {part} = {escape(short(wanted))}{more}")
+        if case["got"] is not None:
+            console.print(f"    [bold]got[/]    {part} = {escape(short(case['got'][part]))}")
+    if case["got"] is None:
+        console.print(f"    [bold]got[/]    nothing: {escape(case['raised'])}")
+    for note in case["notes"]:
+        console.print(f"    [dim]{escape(note)}[/]")
+
+
+def _deviations(console: Console, report: dict[str, Any]) -> None:
+    if len(report["deviations"]) > 1:
+        console.print("the scenes cannot tell these apart:")
+    for one in report["deviations"]:
+        reach = "all" if one["explained"] == one["failing"] else f"{one['explained']} of {one['failing']}"
+        console.print(f"[bold]deviation[/] [bold magenta]{' + '.join(one['names'])}[/], failing answers it explains: {reach}")
+        for title, effect, seen in zip(one["titles"], one["effects"], one["seen"], strict=True):
+            console.print(f"    {escape(title)}. {escape(effect)} [dim]Seen in: {escape(seen)}.[/]")
+    if report["known"] == "unknown":
+        console.print("[bold]deviation[/] unknown: no known deviation gives these answers")
