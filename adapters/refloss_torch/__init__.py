@@ -1,6 +1,7 @@
 """refloss for PyTorch: the losses of `refloss` as functions and modules, with gradients, on any device."""
 
-from . import team
+from . import criteria, team
+from .criteria import FCOS, SSD, RetinaNet, ScaledYOLOv4, YOLOv1, YOLOv2, YOLOv3, YOLOv4
 from .functions import (
     binary_cross_entropy,
     ciou_loss,
@@ -35,6 +36,8 @@ from .modules import (
 team.use()
 
 __all__ = [
+    "FCOS",
+    "SSD",
     "BinaryCrossEntropy",
     "CIoULoss",
     "DIoULoss",
@@ -44,12 +47,19 @@ __all__ = [
     "HuberLoss",
     "IoULoss",
     "L1Loss",
+    "RetinaNet",
+    "ScaledYOLOv4",
     "SmoothL1Loss",
     "SoftmaxCrossEntropyWithIntegerLabels",
     "SoftmaxFocalLossWithIntegerLabels",
     "SquaredError",
+    "YOLOv1",
+    "YOLOv2",
+    "YOLOv3",
+    "YOLOv4",
     "binary_cross_entropy",
     "ciou_loss",
+    "criteria",
     "diou_loss",
     "focal_loss",
     "focal_loss_with_integer_labels",

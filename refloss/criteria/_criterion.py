@@ -1,0 +1,177 @@
+"""What all criteria share: outputs in parts, truths, normalisation, terms. What a detector is, stands in its own file.
+
+A criterion sees a head's outputs as *parts*, arrays (images, priors, ...) by name, and each term of the loss depends on one part
+only; its gradient is that part's. So a term can be weighted afterwards by scaling one part of the gradient.
+"""
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, ClassVar, Literal, NamedTuple
+
+import numpy as np
+
+from .. import boxes as _boxes
+from .._engine import call, check
+from .._engine.record import Array, Loss
+from ..assign.assignment import Assignment
+from ..errors import bad_value
+from ._targets import Truth, truths
+
+Parts = Mapping[str, Array]
+Outside = Literal["error", "clip", "keep"]
+Normalizer = Literal["batch", "image"] | float | Callable[[list[int]], float]
+
+
+class Detections(NamedTuple):
+    """What was found in one image: boxes (k, 4) xyxy pixels, scores (k,) falling, labels (k,) int64."""
+
+    boxes: Array
+    scores: Array
+    labels: Array
+
+
+class Criterion(ABC):
+    """`criterion(outputs, targets)` gives the named terms of a loss, their sum is the loss; `value_and_grad` the gradient too.
+
+    classes: how many, without a background. image_size: (height, width) in pixels.
+    normalizer: what every term is divided by. "batch": max(1, positives of the batch). "image": each image by max(1, its positives),
+        and the mean over images. A positive number. Or a function of the list of positives (one for each image) that gives one.
+    outside: truths that leave the image are an "error", or "clip" them, or "keep" them as they are.
+    check: look for NaN in the outputs first, and name image and part.
+    """
+
+    terms: ClassVar[dict[str, str]]  # name of a term -> name of the part that it depends on
+    classes: int
+    image_size: tuple[int, int]
+    normalizer: Normalizer
+    outside: Outside
+    check: bool
+
+    def __call__(self, outputs: Any, targets: Any) -> dict[str, Any]:
+        return self._evaluate(outputs, targets, False)[0]
+
+    def value_and_grad(self, outputs: Any, targets: Any) -> tuple[dict[str, Any], Any]:
+        """(terms, the gradient of their sum with respect to the outputs, in the outputs' layout)."""
+        terms, gradient = self._evaluate(outputs, targets, True)
+        return terms, self._join(outputs, gradient)
+
+    def decode(self, outputs: Any) -> tuple[Array, Array]:
+        """(boxes (images, priors, 4) xyxy pixels, scores (images, priors, classes)) of a head's outputs."""
+        parts = self._split(outputs)
+        return self._boxes(parts), self._scores(parts)
+
+    def select(
+        self, outputs: Any, *, score_threshold: float = 0.05, iou_threshold: float = 0.5, max_detections: int = 100
+    ) -> list[Detections]:
+        """The detections of each image: scores above the threshold, then non-maximum suppression for each class."""
+        found = []
+        for boxes, scores in zip(*self.decode(outputs), strict=True):
+            kept = _boxes.select(boxes, scores, score_threshold=score_threshold, iou_threshold=iou_threshold, max_detections=max_detections)
+            found.append(Detections(kept.boxes, kept.scores, kept.labels))
+        return found
+
+    @abstractmethod
+    def _split(self, outputs: Any) -> dict[str, Array]:
+        """The outputs as parts, checked; float32 or float64."""
+
+    @abstractmethod
+    def _join(self, outputs: Any, gradient: Parts) -> Any:
+        """A gradient by parts in the layout and dtype of the outputs."""
+
+    @abstractmethod
+    def _boxes(self, parts: Parts) -> Array: ...
+
+    @abstractmethod
+    def _scores(self, parts: Parts) -> Array: ...
+
+    @abstractmethod
+    def _assign(self, image: Parts, truth: Truth) -> Assignment:
+        """Which truth each prior belongs to."""
+
+    @abstractmethod
+    def _image(self, image: Parts, truth: Truth, assignment: Assignment, divisor: Any, gradient: Parts) -> dict[str, float]:
+        """The terms of one image; `gradient` (no parts: not wanted) holds zeros, to be filled."""
+
+    def _count(self, assignment: Assignment) -> int:
+        return int(assignment.positive.sum())
+
+    def _evaluate(self, outputs: Any, targets: Any, wanted: bool) -> tuple[dict[str, Any], dict[str, Array]]:
+        parts = self._split(outputs)
+        first = next(iter(parts.values()))
+        name, images = type(self).__name__, len(first)
+        if self.check:
+            _no_nan(name, parts)
+        given = truths(
+            name, targets, images=images, classes=self.classes, image_size=self.image_size, dtype=first.dtype, outside=self.outside
+        )
+        each = [{part: values[i] for part, values in parts.items()} for i in range(images)]
+        assignments = [self._assign(image, truth) for image, truth in zip(each, given, strict=True)]
+        divisors = self._shares(given, assignments)
+        gradient = {part: np.zeros(values.shape, values.dtype) for part, values in parts.items()} if wanted else {}
+        total = dict.fromkeys(self.terms, 0.0)
+        for i, (image, truth, assignment, divisor) in enumerate(zip(each, given, assignments, divisors, strict=True)):
+            found = self._image(image, truth, assignment, divisor, {part: values[i] for part, values in gradient.items()})
+            for term, value in found.items():
+                total[term] += value
+        return {term: first.dtype.type(value) for term, value in total.items()}, gradient
+
+    def _shares(self, given: list[Truth], assignments: list[Assignment]) -> list[Any]:
+        """What each image is divided by: its `divisor`."""
+        return self._divisors([self._count(assignment) for assignment in assignments])
+
+    @staticmethod
+    def of_batch(count: Any, least: float) -> Any:
+        """What a count over the batch divides by: at least `least`. An adapter whose batch lies in several processes puts its own here."""
+        return np.maximum(count, least)
+
+    def _divisors(self, counts: list[Any], least: float = 1.0) -> list[float]:
+        if self.normalizer == "batch":
+            return [float(self.of_batch(sum(counts), least))] * len(counts)
+        if self.normalizer == "image":
+            return [float(max(least, count) * len(counts)) for count in counts]
+        value = self.normalizer(counts) if callable(self.normalizer) else self.normalizer
+        number = check.number(type(self).__name__, "normalizer", value, 0.0, float("inf"), 'or say "batch" or "image"')
+        if not 0.0 < number < float("inf"):
+            bad_value(type(self).__name__, "normalizer", "positive and finite", f"{number:g}", "give max(1, number of positives)")
+        return [number] * len(counts)
+
+
+def summed(
+    loss: Loss[Any], first: Array, second: Array, *, divisor: float, weights: Any = None, gradient: Array | None = None,
+    **parameters: Any,
+) -> float:  # fmt: skip
+    """The loss summed and divided; its gradient written into `gradient` (contiguous, of the shape of `first`) without a copy."""
+    flat = (-1,) if loss.kind == "elementwise" else (-1, first.shape[-1])
+    x = np.ascontiguousarray(first).reshape(flat)
+    t = np.ascontiguousarray(second, np.int64 if loss.targets == "labels" else x.dtype)
+    none = np.empty(0, x.dtype)
+    if not x.size:
+        return 0.0
+    shape = first.shape if loss.kind in ("elementwise", "labels") else first.shape[:-1]
+    total = call.run(
+        loss, loss.setting(**parameters), x, t.reshape(-1 if loss.targets == "labels" else flat),
+        weights=check.weights(loss.name, weights, shape, x.dtype), upstream=none, divisor=divisor, value=none,
+        grad=np.empty((0,) * x.ndim, x.dtype) if gradient is None else gradient.reshape(x.shape), total=True,
+    )  # fmt: skip
+    return total / divisor
+
+
+def _no_nan(name: str, parts: Parts) -> None:
+    for part, values in parts.items():
+        wrong = np.isnan(values).reshape(len(values), -1).any(axis=1)
+        if wrong.any():
+            got = f"NaN in the {part} of image {int(np.argmax(wrong))}"
+            bad_value(name, "outputs", "numbers", got, "look at the learning rate, or at what the network was fed")
+
+
+def choices(name: str, dialect: Any, dialects: Mapping[str, Mapping[str, Any]], **given: Any) -> dict[str, Any]:
+    """A dialect's table with what was given instead of None."""
+    check.choice(name, "dialect", dialect, tuple(dialects))
+    return {**dialects[dialect], **{key: value for key, value in given.items() if value is not None}}
+
+
+def same_image(name: str, images: Sequence[int]) -> int:
+    """The number of images that all arrays agree on."""
+    if len(set(images)) != 1:
+        bad_value(name, "outputs", "arrays of one number of images", f"{list(images)}", "pass the outputs of one batch")
+    return images[0]
