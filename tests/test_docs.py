@@ -15,7 +15,7 @@ MODULES = (
     *(f"refloss.priors.{name}" for name in ("yolo", "ssd", "retinanet", "fcos", "clusters")),
     *(f"refloss.coders.{name}" for name in ("delta", "yolov1", "yolo", "ltrb")),
     *(f"refloss.assign.{name}" for name in ("max_iou", "ssd", "yolov1", "yolov2", "yolov3", "yolov4", "scaled_yolov4", "fcos")),
-    "refloss.mining.hard", "refloss.mining.sample",
+    "refloss.mining.hard", "refloss.mining.sample", *(f"refloss.criteria.{name}" for name in ("_flat", "ssd", "retinanet", "fcos")),
 )  # fmt: skip
 
 
