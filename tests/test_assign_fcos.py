@@ -3,6 +3,7 @@
 import importlib
 import math
 import re
+import tracemalloc
 from collections.abc import Callable
 from fractions import Fraction
 from types import SimpleNamespace
@@ -164,13 +165,40 @@ def test_many_locations(monkeypatch: pytest.MonkeyPatch) -> None:
     np.testing.assert_array_equal(fcos(locations[order], truths, radius=None).gt_index, want[order])
 
 
+def test_ranges_with_a_gap() -> None:
+    """A size of 40 belongs to no level."""
+    locations, ranges = [[16.0, 16.0, 8.0], [16.0, 16.0, 16.0]], ((0, 32), (64, math.inf))
+    for size, index in ((31, [0, -1]), (40, [-1, -1]), (64, [-1, 0])):
+        assert fcos(locations, [[0.0, 0.0, 16.0 + size, 32.0]], size_ranges=ranges, radius=None).gt_index.tolist() == index
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_memory_is_linear(dtype: Any) -> None:
+    """Of 200 000 locations on two levels, against 200 truths: few are positive, or all of the first level."""
+    rng = np.random.default_rng(0)
+    truths = rng.uniform(0, 3000, (200, 4)).astype(dtype)
+    truths[:, 2:] = truths[:, :2] + rng.uniform(10, 500, (200, 2)).astype(dtype)
+    whole = np.array([[-10, -10, 4000, 4000]] * 200, dtype)
+    locations = levels(3392, 8, 16, dtype=dtype)[:200_000]
+    for boxes, radius, least, most in ((truths, 1.5, 1, 20_000), (whole, None, 179_000, 180_000)):
+        parameters: dict[str, Any] = {"size_ranges": ((0, 9999), (9999, math.inf)), "radius": radius}
+        fcos(locations[:300], boxes, size_ranges=ONE, radius=radius)  # compiled
+        tracemalloc.start()
+        found = fcos(locations, boxes, **parameters)
+        peak = tracemalloc.get_traced_memory()[1] - found.gt_index.nbytes - found.pairs.nbytes
+        tracemalloc.stop()
+        print(f"{dtype.__name__}, {len(found.pairs)} positives: {peak / len(locations):.1f} bytes a location")
+        assert least < len(found.pairs) < most
+        assert peak < 24 * len(locations), "a matrix would take 800 or 1600"
+
+
 @pytest.mark.parametrize("dtype", [types.float32, types.float64])
 def test_the_loop_is_packed(dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     teach_cpu()
     module = importlib.import_module("refloss.assign.fcos")
     monkeypatch.setattr(module, "jit", lambda function: function)
     rows = types.Array(dtype, 2, "C")
-    signature = types.void(rows, rows, types.Array(types.int64, 1, "C"), types.int64, types.int64)
+    signature = types.void(rows, rows, rows, types.Array(types.int64, 1, "C"), types.int64, types.int64)
     loop = numba.njit(signature, **OPTIONS)(module._claim.__wrapped__("fresh"))
     ir, assembly = loop.inspect_llvm(loop.signatures[0]), loop.inspect_asm(loop.signatures[0])
     assert "fmul" not in ir.split("define", 1)[1]  # no product: nothing that could be contracted
@@ -190,7 +218,7 @@ def scene(rng: Any, dtype: Any) -> tuple[Array, Array, dict[str, Any]]:
     if rng.random() < 0.6:
         truths = (truths // 4) * 4
     truths = np.concatenate([np.minimum(truths[:, :2], truths[:, 2:]), np.maximum(truths[:, :2], truths[:, 2:])], axis=1).astype(dtype)
-    ranges = (((0, 16), (16, math.inf)), ((0, 20), (8, 24)), ((4, 23.9), (20, math.inf)))[int(rng.random() * 3)][:many]
+    ranges = (((0, 16), (16, math.inf)), ((0, 20), (20, 24)), ((4, 17.9), (20, math.inf)))[int(rng.random() * 3)][:many]
     radius = (1.5, 1.0, 0.75, None)[int(rng.random() * 4)]
     dialect = ("paper", "paper", "official", "mmdet", "torchvision")[int(rng.random() * 5)]
     return locations, truths, {"size_ranges": ranges, "radius": radius, "dialect": dialect}
@@ -278,6 +306,8 @@ def test_as_torchvision(dtype: str) -> None:
         (levels(16, 8), [], {"size_ranges": ((0, np.nan),)}, "size_ranges must be"),
         (levels(16, 8), [], {"size_ranges": (0, 64)}, "size_ranges must be"),
         (levels(16, 8), [], {"size_ranges": ((0, 64), (64,))}, "size_ranges must be"),
+        (levels(16, 8, 16), [], {"size_ranges": ((64, 128), (0, 64))}, "pairs in order, none from below the high before, got"),
+        (levels(16, 8, 16), [], {"size_ranges": ((0, 64), (32, 128))}, "none from below the high before, got"),
         (levels(16, 8), [], {"size_ranges": ONE, "radius": 0}, "radius must be above 0 and finite, or None, got 0; None is without"),
         (levels(16, 8), [], {"size_ranges": ONE, "radius": np.nan}, "radius must be"),
         (levels(16, 8), [], {"size_ranges": ONE, "radius": "1.5"}, "radius must be a number, got str"),

@@ -22,9 +22,10 @@ import refloss
 from oracle.decisions import Decisions
 from oracle.references.max_iou import max_iou as max_iou_reference
 from oracle.references.ssd import ssd as ssd_reference
-from refloss import IGNORE, NEGATIVE
+from refloss import IGNORE, NEGATIVE, ReflossError
 from refloss._engine.compile import OPTIONS, teach_cpu
 from refloss.assign import _streams, max_iou, ssd
+from refloss.coders import DeltaCoder
 
 Array = np.ndarray[Any, Any]
 TWO = [[0.0, 0, 10, 10], [10, 0, 20, 10], [0, 10, 10, 20], [10, 10, 20, 20]]  # a grid of 2 x 2 cells, 10 pixels wide
@@ -121,6 +122,25 @@ def test_equal_ious_go_by_prior_and_then_by_truth() -> None:
     """All at 1/3: (0, 0), (0, 1), (1, 1), (1, 2). Truth 1 loses prior 0 to truth 0, and still comes before truth 2 at prior 1."""
     priors = [[0.0, 0, 10, 10], [20, 0, 30, 10]]
     assert ssd(priors, [[0.0, 0, 10, 30], [0, 0, 30, 10], [20, 0, 30, 30]]).gt_index.tolist() == [0, 1]
+
+
+@pytest.mark.parametrize("n", [900, 5000])
+def test_ssd_in_a_crowd(n: int) -> None:
+    """300 truths of three kinds compete for the same priors, in one chunk and across several, until none is free."""
+    rng = np.random.default_rng(n)
+    priors = boxes(rng, n, "anywhere", np.float32, 64.0)
+    truths = np.repeat(boxes(rng, 3, "anywhere", np.float32, 64.0), 100, axis=0)[rng.permutation(300)]
+    want = greedy(matrix(priors, truths).numpy())
+    assert len(set(want)) > 200, "most truths have a prior of their own"
+    assert ssd(priors, truths).gt_index.tolist() == want
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_an_area_that_overflows_has_no_overlap(dtype: Any) -> None:
+    side = np.sqrt(np.finfo(dtype).max)
+    for half, index in ((0.4, 0), (0.9, NEGATIVE), (1.5, NEGATIVE)):  # the sum of areas finite; infinite; each area infinite
+        one = np.array([[0, 0, side * half, side]], dtype)
+        assert max_iou(one, one).gt_index.tolist() == ssd(one, one).gt_index.tolist() == [index]
 
 
 def test_caffe_does_not_see_an_overlap_of_one_in_a_million() -> None:
@@ -238,13 +258,15 @@ def test_boxes_that_are_not_finite_meet_nothing() -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_memory_is_linear(dtype: Any) -> None:
     rng = np.random.default_rng(0)
-    priors, truths = boxes(rng, 200_000, "anywhere", dtype, 1000.0), boxes(rng, 200, "anywhere", dtype, 1000.0)
-    for function, parameters in ((max_iou, PAPER), (ssd, {})):
+    spread, truths = boxes(rng, 200_000, "anywhere", dtype, 1000.0), boxes(rng, 200, "anywhere", dtype, 1000.0)
+    covered = np.tile(truths, (1000, 1))  # all priors positive
+    for function, parameters, priors in ((max_iou, PAPER, spread), (ssd, {}, spread), (max_iou, {}, covered), (ssd, {}, covered)):
         function(priors[:300], truths, **parameters)  # compiled
         tracemalloc.start()
         assignment = function(priors, truths, **parameters)
         peak = tracemalloc.get_traced_memory()[1] - assignment.gt_index.nbytes - assignment.pairs.nbytes
         tracemalloc.stop()
+        assert (len(assignment.pairs) == len(priors)) == (priors is covered)
         print(f"{function.__name__} {dtype.__name__}: {peak / len(priors):.1f} bytes a prior")
         assert peak < 24 * len(priors), "an IoU matrix would take 800 or 1600"
 
@@ -321,3 +343,28 @@ def test_what_is_taken() -> None:
     every = np.array(B * 4)[::2]
     assert ssd(every[:, ::-1][:, ::-1], B, threshold=1).gt_index.tolist() == [0, 0], "any strides"
     assert max_iou(np.array(B, ">f8"), np.array(B, ">f8")).gt_index.tolist() == [0], "either byte order"
+
+
+def test_boxes_of_an_assignment() -> None:
+    """What the README does with an image without objects, and with a list of truths."""
+    priors = np.array([[0, 0, 10, 10], [20, 20, 40, 40]], np.float32)
+    for none in ([], np.zeros((0, 4)), np.zeros((0, 4), np.float32)):
+        found = max_iou(priors, none)
+        assert found.boxes(none).shape == (0, 4)
+        assert DeltaCoder().encode(found.boxes(none), priors[found.positive]).shape == (0, 4)
+    found = max_iou(priors, [[0, 0, 10, 9]])
+    assert found.boxes([[0, 0, 10, 9]]).tolist() == [[0, 0, 10, 9]]
+    assert found.boxes([[0, 0, 10, 9]]).dtype == np.float32
+    for wrong in ([], np.zeros((3, 2)), np.zeros((5, 7))):
+        with pytest.raises(ReflossError, match=r"Assignment.boxes: gt_boxes must be of shape \(truths, 4\), with at least 1"):
+            found.boxes(wrong)
+    with pytest.raises(ReflossError, match=r"Assignment.labels: classes must be a positive whole number, got 0"):
+        found.labels([0], 0)
+    assert found != max_iou(priors, [[0, 0, 10, 9]])  # compared by identity, and hashable
+    assert len({found}) == 1
+
+
+@pytest.mark.parametrize("threshold", [1e-46, 0, 10**400, float("nan")])
+def test_positive_thresholds_that_mean_nothing(threshold: float) -> None:
+    with pytest.raises(ReflossError, match="max_iou: positive_threshold must be"):
+        max_iou(np.array([[50, 50, 60, 60]], np.float32), [[0, 0, 10, 10]], positive_threshold=threshold, negative_threshold=0)

@@ -52,3 +52,11 @@ def test_edges(dtype: Any) -> None:
     assert refloss.iou_matrix(point, point).dtype == dtype
     assert refloss.iou_matrix(box[:0], box).shape == (0, 1)
     assert np.isnan(refloss.iou_matrix(box * np.array(np.nan, dtype), box)).all()
+
+
+def test_empty_unions_and_empty_lists() -> None:
+    """Both functions have one rule: a union below 2^-126 is none."""
+    tiny = np.array([[0, 0, 1e-20, 1e-20]])
+    assert refloss.iou(tiny, tiny).tolist() == refloss.iou_matrix(tiny, tiny)[0].tolist() == [0]
+    assert refloss.iou([], []).shape == (0,)
+    assert refloss.iou_matrix([], [[0.0, 0, 1, 1]]).shape == (0, 1)

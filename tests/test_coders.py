@@ -78,6 +78,16 @@ def test_ltrb_by_hand() -> None:
 
 # ---- The oracle
 
+# The accuracy ledger of the coders, which tests/accuracy.toml leaves to this file: the worst errors of value and gradient in eps, against
+# the larger of the number and its condition scale, over 10^5 random rows in float32 and 40 a setting in float64 (judged in 60 digits).
+# A kernel has the same bits on every processor, so there is no slack; figures only go down. The bar is 2.5.
+LEDGER = {
+    "delta_coder.encode": (0.59, 0.40), "delta_coder.decode": (0.49, 0.46),
+    "yolov1_coder.encode": (0.72, 0.64), "yolov1_coder.decode": (0.25, 0.26),
+    "yolo_coder.encode": (0.50, 0.51), "yolo_coder.decode": (0.48, 1.8),
+    "ltrb_coder.encode": (0.50, 0.45), "ltrb_coder.decode": (0.50, 0.89),
+}  # fmt: skip
+
 
 @each_coding
 def test_float32_against_the_formula_in_float64(made: Coding, parameters: Any) -> None:
@@ -85,11 +95,12 @@ def test_float32_against_the_formula_in_float64(made: Coding, parameters: Any) -
     got = both(made, parameters, x, priors, np.broadcast_to(np.array(UPSTREAM, np.float32), x.shape).copy())
     full = {**made.defaults, **parameters}
     true = conditioned(made.formula, (x.astype(float), priors.astype(float)), full, kind="codes", boxes=are_boxes(made, parameters))
-    for result, want, scale in zip(got, (true.value, true.gradient), (true.value_scale, true.gradient_scale), strict=True):
+    scales = true.value_scale, true.gradient_scale
+    for result, want, scale, worst in zip(got, (true.value, true.gradient), scales, LEDGER[made.name], strict=True):
         finite = np.isfinite(want)
         assert finite.mean() > 0.999
         error = np.abs(result - want)[finite] / np.finfo(np.float32).eps
-        assert (error <= 2.5 * np.maximum(np.abs(want), scale)[finite]).all()
+        assert (error <= worst * np.maximum(np.abs(want), scale)[finite]).all()
 
 
 @each_coding
@@ -100,8 +111,9 @@ def test_float64_against_the_formula_in_60_digits(made: Coding, parameters: Any)
         exact = exact_parameters({**made.defaults, **parameters})
         arrays = numbers(x), numbers(priors)
         true = conditioned(made.formula, arrays, exact, kind="codes", base=mp_xp, boxes=are_boxes(made, parameters))
-        for result, want, scale in zip(got, (true.value, true.gradient), (true.value_scale, true.gradient_scale), strict=True):
-            assert (abs(numbers(result) - want) <= 2.5 * np.finfo(np.float64).eps * np.maximum(abs(want), scale)).all()
+        scales = true.value_scale, true.gradient_scale
+        for result, want, scale, worst in zip(got, (true.value, true.gradient), scales, LEDGER[made.name], strict=True):
+            assert (abs(numbers(result) - want) <= worst * np.finfo(np.float64).eps * np.maximum(abs(want), scale)).all()
 
 
 @each_coding

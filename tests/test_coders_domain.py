@@ -7,7 +7,7 @@ from typing import Any
 import ml_dtypes
 import numpy as np
 import pytest
-from coder_inputs import CELL, CLIP, EACH, MODES, PLACE, PRIOR, Array, coder_of, each_coding, rows
+from coder_inputs import BOX, CELL, CLIP, EACH, MODES, PLACE, PRIOR, Array, coder_of, each_coding, rows
 
 import refloss
 from refloss._engine.coding import CODINGS, Coding
@@ -153,11 +153,58 @@ def test_overflow_and_nan() -> None:
             coder = coder_of(made, parameters)
             assert np.isnan(coder.decode(codes, priors)[0, 3])
             assert not np.isnan(coder.decode(codes, priors)[0, [0, 2]]).any()
-            assert np.isnan(coder.decode_vjp(codes, priors, np.ones_like(codes))[0, 3]) or made.owner == "LTRBCoder"
+            assert np.isnan(coder.decode_vjp(codes, priors, np.array([[1, 2, 3, 4]], np.float32))[0, 3]) or made.owner == "LTRBCoder"
     np.testing.assert_array_equal(YOLOCoder().decode(np.array([[-800.0, 800, -800, 0]]), CELL)[0, [0, 2]], 192)
 
 
+OVERFLOWING: list[tuple[Any, Array]] = [
+    (DeltaCoder(), PRIOR), (DeltaCoder(box_format="cxcywh"), PRIOR), (DeltaCoder(wh_clip=900), PRIOR), (YOLOCoder(), CELL),
+    (LTRBCoder(activation="exp"), PLACE), (YOLOv1Coder(), np.array([[0.0, 0.0, 1.0]])),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("dtype", [np.float16, np.float32, np.float64])
+@pytest.mark.parametrize(("coder", "prior"), OVERFLOWING, ids=lambda v: str(v) if not isinstance(v, np.ndarray) else "")
+def test_what_a_loss_ignores_does_not_poison_its_gradient(coder: Any, prior: Array, dtype: Any) -> None:
+    """A row whose box overflows, then an ordinary one, then an infinite and a NaN code: where upstream is 0, so is the gradient."""
+    large = np.finfo(dtype).max if isinstance(coder, YOLOv1Coder) else 1000
+    codes = np.array([[0, 0, large, large], [0, 0, 1, 1], [0, 0, math.inf, math.inf], [0, 0, math.nan, math.nan]], dtype)
+    priors = np.repeat(prior, 4, axis=0).astype(dtype)
+    assert np.isinf(coder.decode(codes, priors)[0, 2:]).all()
+    upstream = np.zeros_like(codes)
+    np.testing.assert_array_equal(coder.decode_vjp(codes, priors, upstream), 0)
+    upstream[1] = [0, 0, 1, 2]
+    gradient = coder.decode_vjp(codes, priors, upstream)
+    assert (gradient[1, 2:] > 0).all()
+    np.testing.assert_array_equal(gradient[[0, 2, 3]], 0)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+@pytest.mark.parametrize(("coder", "prior"), [OVERFLOWING[i] for i in (0, 1, 3, 4)], ids=["delta", "centred", "yolo", "ltrb"])
+def test_an_overflowing_box_has_an_infinite_gradient(coder: Any, prior: Array, dtype: Any) -> None:
+    codes, priors = np.array([[0, 0, 1000, 1000]], dtype), prior.astype(dtype)
+    gradient = coder.decode_vjp(codes, priors, np.array([[0, 0, 1, -1]], dtype))
+    np.testing.assert_array_equal(gradient[0, 2:], [math.inf, -math.inf])
+    assert np.isfinite(gradient[0, :2]).all()
+    assert np.isnan(coder.decode_vjp(codes, priors, np.array([[0, 0, math.nan, math.nan]], dtype))[0, 2:]).all()
+
+
+def test_half_precision_overflows_early() -> None:
+    """The size of a prior of 100 pixels passes 65504 at a code of ln(655) = 6.48."""
+    prior = np.array([[0, 0, 100, 100]], np.float16)
+    sizes = [DeltaCoder(box_format="cxcywh").decode(np.full((1, 4), code, np.float16), prior)[0, 2] for code in (6.45, 6.5)]
+    assert sizes[0] < sizes[1] == math.inf
+
+
 # ---- Shapes and types
+
+
+@pytest.mark.parametrize("weight", [1e-30, 1e30])
+def test_the_largest_and_the_smallest_weights(weight: float) -> None:
+    coder, prior = DeltaCoder((weight,) * 4), PRIOR.astype(np.float32)
+    np.testing.assert_array_equal(coder.decode(np.zeros((1, 4), np.float32), prior), prior)
+    box = BOX.astype(np.float32)
+    np.testing.assert_allclose(coder.decode(coder.encode(box, prior), prior), box, rtol=1e-6)
 
 
 @each_coding
@@ -228,4 +275,6 @@ def test_coders_are_values() -> None:
     assert pickle.loads(pickle.dumps(DeltaCoder(wh_clip=2.0))) == DeltaCoder(wh_clip=2.0)
     assert pickle.loads(pickle.dumps(CODINGS["delta_coder.encode"])) is CODINGS["delta_coder.encode"]
     assert CODINGS["yolo_coder.encode"].defaults == {"scale_xy": 1.0, "size": "exp", "border": 0.0}
+    assert LTRBCoder(np.True_) == LTRBCoder(True)  # type: ignore[arg-type]
+    assert repr(LTRBCoder(np.False_)) == "LTRBCoder(normalize=False, activation='linear')"  # type: ignore[arg-type]
     assert CODINGS["delta_coder.decode"].setting(box_format="cxcywh").mode == 1

@@ -18,9 +18,11 @@ NAN = np.array([[math.nan, 20.0, 50.0, 100.0]])
 BAD = [
     (DeltaCoder, ((1, 1),), {}, TypeError, "DeltaCoder: weights must be four numbers"),
     (DeltaCoder, ("1111",), {}, TypeError, "DeltaCoder: weights must be four numbers"),
-    (DeltaCoder, ((1, 1, 0, 1),), {}, ValueError, "DeltaCoder: weights must be positive and finite"),
-    (DeltaCoder, ((1, 1, -1, 1),), {}, ValueError, "DeltaCoder: weights must be at least 0, got -1"),
-    (DeltaCoder, ((1, 1, math.nan, 1),), {}, ValueError, "DeltaCoder: weights must be at least 0, got nan"),
+    (DeltaCoder, ([1, 1, 1, [1]],), {}, TypeError, "DeltaCoder: weights must be four numbers (x, y, w, h), got [1, 1, 1, [1]]"),
+    *[
+        (DeltaCoder, ((1, 1, w, 1),), {}, ValueError, f"DeltaCoder: weights must be in [1e-30, 1e+30], got {w:g}")
+        for w in (0, -1, math.nan, math.inf, 1e-50, 2e30)
+    ],
     (DeltaCoder, (), {"wh_clip": -1}, ValueError, "DeltaCoder: wh_clip must be at least 0, got -1"),
     (DeltaCoder, (), {"wh_clip": "4"}, TypeError, "DeltaCoder: wh_clip must be a number, got str"),
     (DeltaCoder, (), {"box_format": "xywh"}, ValueError, "DeltaCoder: box_format must be 'xyxy' or 'cxcywh', got 'xywh'"),
@@ -45,6 +47,9 @@ BAD = [
     (DeltaCoder().encode, (BOX[[0, 0]], PRIOR[[0, 0, 0]]), {}, ValueError, "priors must be of a shape that ends that of boxes (2, 4)"),
     (DeltaCoder().encode, (BOX, PRIOR[None]), {}, ValueError, "priors must be of a shape that ends that of boxes (1, 4)"),
     (DeltaCoder().encode, (BOX[[0, 0]], PRIOR), {}, ValueError, "but for the last axis, got (1, 4); give one prior for each row"),
+    (DeltaCoder().encode, ([], PRIOR), {}, ValueError, "priors must be of a shape that ends that of boxes (0, 4)"),
+    (DeltaCoder().encode, ([[0, 0, 1e39, 1]], PRIOR.astype(np.float32)), {}, ValueError, "boxes must be finite, got [0.0, 0.0, inf, 1.0]"),
+    (DeltaCoder().decode, (BOX.astype(np.float32), [[0, 0, 1e39, 1]]), {}, ValueError, "priors must be finite, got [0.0, 0.0, inf, 1.0]"),
     (DeltaCoder().encode_vjp, (BOX, PRIOR, BOX[0]), {}, ValueError, "encode_vjp: upstream must be of the shape and dtype of boxes"),
     (DeltaCoder().decode_vjp, (BOX, PRIOR, BOX.astype(np.float32)), {}, ValueError, "of codes float64(1, 4), got float32(1, 4)"),
     (DeltaCoder().encode, (NAN, PRIOR), {}, ValueError, "DeltaCoder.encode: boxes must be finite, got [nan, 20.0, 50.0, 100.0] at index 0"),

@@ -102,6 +102,7 @@ def test_scaled_yolov4_by_hand() -> None:
         ("YOLOv4", {"box_loss": "giou", "normalizer": lambda counts: sum(counts) + 1}),
         ("ScaledYOLOv4", {"iou_as_objectness": False, "box_weight": 0.0}),
         ("ScaledYOLOv4", {"iou_as_objectness": False, "box_weight": 0.0, "normalizer": 2.0}),
+        ("YOLOv4", {"box_loss": "squares"}),
     ],
 )
 def test_gradients_by_finite_differences(name: str, parameters: dict[str, Any]) -> None:
@@ -206,3 +207,83 @@ def test_boxes_that_leave_the_image() -> None:
     assert made("YOLOv3", outside="clip")(heads(), beyond) == made("YOLOv3")(heads(), inside)
     assert made("YOLOv3", outside="keep")(heads(), beyond) != made("YOLOv3")(heads(), inside)
     assert CLASSES == 3
+
+
+def test_the_squares_of_yolov4_have_a_true_gradient() -> None:
+    """sigma' and scale_xy are in it, in the paper's dialect; darknet leaves them out."""
+    criterion, given, wanted = made("YOLOv4", box_loss="squares", dialect="paper"), outputs("YOLOv4"), truths()
+    _, gradient = criterion.value_and_grad(given, wanted)
+    pairs = [(k, at) for k, slope in enumerate(gradient) for at in np.argwhere(slope[:, :, :4] != 0)[::7].tolist()]
+    assert len(pairs) > 5
+    for k, at in pairs:
+        kept, ends = given[k][tuple(at)], []
+        for sign in (1, -1):
+            given[k][tuple(at)] = kept + sign * 1e-6
+            ends.append(float(criterion(given, wanted)["box"]))
+        given[k][tuple(at)] = kept
+        assert abs((ends[0] - ends[1]) / 2e-6 - gradient[k][tuple(at)]) < 1e-6
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, 100.0])
+@pytest.mark.parametrize("name", ["YOLOv1", "YOLOv2", "YOLOv3", "YOLOv4"])
+def test_outputs_that_overflow_do_not_raise(name: str, bad: float) -> None:
+    """float32 exp(100) is infinite; mixed precision skips such a step, so the loss must not stop the run. With NaN the loss is NaN."""
+    given = outputs(name)
+    given = given.astype(np.float32) if name == "YOLOv1" else [head.astype(np.float32) for head in given]
+    if name == "YOLOv1":
+        given[0, 0, 0, 2] = bad
+    else:
+        given[0][0, 0, 2, 0, 0] = bad
+    terms, _ = made(name).value_and_grad(given, truths(dtype=np.float32))
+    assert set(terms) == {"box", "objectness", "classes"}
+
+
+def test_darknet_rules_that_no_open_recording_shows() -> None:
+    """Two truths of classes 0 and 1 at one prior, where the average over growing classes is, or is not, taken.
+
+    With iou_threshold 1 darknet's code does not average: the box gradient is that of both truths, added; else half of it.
+    """
+    two = [{"gt_boxes": [[4.0, 4.0, 20.0, 20.0], [5.0, 5.0, 21.0, 21.0]], "gt_labels": [0, 1]}]
+    slopes = []
+    for threshold in (1.0, 0.999):
+        criterion = YOLOv4(2, [TWO], scale_xy=(1.0,), dialect="darknet", iou_threshold=threshold)
+        slopes.append(criterion.value_and_grad(ZEROS, two)[1][0][0, 0, :4, 0, 0])
+    np.testing.assert_allclose(slopes[0], 2 * slopes[1])
+    assert np.abs(slopes[0]).max() > 0
+    # YOLOv2 with logistic classes keeps the class of the earlier truth; with softmax the later one's replaces it
+    classes = [
+        YOLOv2(2, [TWO], dialect="darknet", softmax=softmax, warm_up=False).value_and_grad(ZEROS, two)[1][0][0, 0, 5:, 0, 0]
+        for softmax in (False, True)
+    ]
+    assert [c.tolist() for c in classes] == [[-0.5, -0.5], [0.5, -0.5]]
+
+
+def test_yolov1_sizes_below_zero_meet_nothing() -> None:
+    """A head that gives sizes themselves: -0.5 x 0.5 in the truth's place has IoU 0, so its confidence is to be 0."""
+    head = np.zeros((1, 2, 2, 7))
+    head[0, 0, 0] = [0.75, 0.75, -0.5, 0.5, 0.2, 0, 0]
+    terms = YOLOv1(2, 32, grid=2, boxes=1, square_roots=False)(head, TRUTH)
+    near(terms, box=5 * 1.0, objectness=0.04, classes=1.0)
+    head[0, 0, 0, 2] = 0.5
+    near(YOLOv1(2, 32, grid=2, boxes=1, square_roots=False)(head, TRUTH), box=0.0, objectness=0.64, classes=1.0)
+
+
+@pytest.mark.parametrize(
+    ("make", "says"),
+    [
+        (lambda: YOLOv4(2, [TWO]), "YOLOv4: scale_xy must be one number for each of 1 grids, got 3"),
+        (lambda: YOLOv4(2, [TWO], scale_xy=1.05), "YOLOv4: scale_xy must be one number for each grid, got 1.05"),  # type: ignore[arg-type]
+        (lambda: YOLOv3(2.5, [TWO]), "YOLOv3: classes must be a positive whole number, got 2.5"),  # type: ignore[arg-type]
+        (lambda: YOLOv3(2, []), "YOLOv3: grids must be Grids"),
+        (lambda: YOLOv3(2, [TWO], outside="foo"), "YOLOv3: outside must be 'error' or 'clip' or 'keep'"),  # type: ignore[arg-type]
+        (lambda: YOLOv3(2, [TWO], normalizer=0), "YOLOv3: normalizer must be positive and finite"),
+        (lambda: YOLOv4(2, [TWO], scale_xy=(1,), label_smoothing=2), r"YOLOv4: label_smoothing must be in \[0, 1\], got 2"),
+        (lambda: ScaledYOLOv4(2, [TWO], box_loss="giou"), "ScaledYOLOv4: box_loss must be left out with dialect='paper'"),
+        (lambda: ScaledYOLOv4(2, [TWO], dialect="darknet", ratio=3), "ScaledYOLOv4: ratio must be left out with dialect='darknet'"),
+        (lambda: ScaledYOLOv4(2, [TWO], dialect="darknet")([ZEROS[0] - 1], TRUTH), r"ScaledYOLOv4: outputs must be in \[0, 1\]"),
+        (lambda: YOLOv1(2, 32.5), "YOLOv1: image_size must be"),  # type: ignore[arg-type]
+    ],
+)
+def test_bad_settings(make: Any, says: str) -> None:
+    with pytest.raises(ReflossError, match=says):
+        make()

@@ -260,3 +260,10 @@ def test_bad_input(function: Any, arguments: Any, options: Any, says: str) -> No
     text = str(caught.value)
     assert text.startswith(says)
     assert "; " in text
+
+
+def test_a_decimal_ratio_is_the_decimal() -> None:
+    """0.29 * 100 is 28.999999999999996 in float64; floor of 29 is 29."""
+    index = np.r_[np.zeros(100, int), np.full(200, -1)]
+    assert hard_negatives(np.arange(300.0), index, ratio=0.29).sum() == 29
+    assert random_sample(index, seed=0, count=100, positive_fraction=0.29)[:100].sum() == 29

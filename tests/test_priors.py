@@ -15,7 +15,8 @@ from hypothesis import strategies as st
 import refloss
 from harnesses import torchvision_losses  # declares the operators without which torchvision does not import
 from refloss import boxes, priors
-from refloss.priors import SSD300, SSD300_COCO, SSD512, SSD512_COCO, SSDSettings, clusters
+from refloss.errors import ReflossError
+from refloss.priors import SSD300, SSD300_COCO, SSD512, SSD512_COCO, Grid, SSDSettings, clusters, ssd_default_boxes, yolo_priors
 
 assert torchvision_losses
 from torchvision.models.detection.anchor_utils import AnchorGenerator, DefaultBoxGenerator  # type: ignore[import-untyped]  # noqa: E402
@@ -468,3 +469,14 @@ def test_dtypes(dtype: Any) -> None:
         assert rows.dtype == np.dtype(dtype)
         assert rows.flags.c_contiguous
         np.testing.assert_array_equal(rows, call(np.float64).astype(dtype))
+
+
+def test_a_ratio_and_its_inverse_are_one() -> None:
+    with pytest.raises(ReflossError, match=r"ssd_default_boxes: aspect_ratios must be ratios that differ, of r and 1 / r only one"):
+        ssd_default_boxes(300, [1], [30, 60], [(2, 0.5)])
+
+
+@pytest.mark.parametrize("grid", [Grid((10, 13), 8, 1, 1), Grid(((10.0, 13.0),), 8, -1, 2), Grid(((1.0, 2.0),), "a", 1, 1)])  # type: ignore[arg-type]
+def test_hand_made_grids_are_looked_at(grid: Grid) -> None:
+    with pytest.raises(ReflossError, match=r"yolo_priors: grids\[0\]"):
+        yolo_priors([grid])

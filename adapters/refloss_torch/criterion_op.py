@@ -4,6 +4,8 @@ A criterion is named by a number, since an operator's arguments are tensors and 
 another device are copied there, and the gradient back.
 """
 
+import copy
+import functools
 import itertools
 import weakref
 from collections.abc import Callable
@@ -19,9 +21,10 @@ from refloss.errors import ReflossError
 _numbers = itertools.count()
 _alive: weakref.WeakValueDictionary[int, Any] = weakref.WeakValueDictionary()
 
+# wanted: the gradient too, else an empty list. together: normalizer="batch" counts over all processes
 torch.library.define(
     "refloss::criterion",
-    "(int criterion, Tensor[] outputs, Tensor boxes, Tensor labels, Tensor counts) -> (Tensor, Tensor[])",
+    "(int criterion, bool wanted, bool together, Tensor[] outputs, Tensor boxes, Tensor labels, Tensor counts) -> (Tensor, Tensor[])",
     tags=(torch.Tag.pt2_compliant_tag,),
 )
 
@@ -34,74 +37,99 @@ def register(module: Any) -> int:
 
 
 @torch.library.impl("refloss::criterion", "CompositeExplicitAutograd")
-def _criterion(criterion: int, outputs: list[Tensor], boxes: Tensor, labels: Tensor, counts: Tensor) -> tuple[Tensor, list[Tensor]]:
-    module = _alive[criterion]
+def _criterion(
+    criterion: int, wanted: bool, together: bool, outputs: list[Tensor], boxes: Tensor, labels: Tensor, counts: Tensor
+) -> tuple[Tensor, list[Tensor]]:
+    module, where = _alive[criterion], outputs[0].device
     core: Criterion = module.core
-    core.of_batch = over_processes if torch.distributed.is_available() and torch.distributed.is_initialized() else Criterion.of_batch  # type: ignore[method-assign]
-    arrays = [host(tensor) for tensor in outputs]
+    if together and torch.distributed.is_available() and torch.distributed.is_initialized():
+        core = copy.copy(core)  # the module's own stays one process's
+        core.of_batch = functools.partial(over_processes, where=where)  # type: ignore[method-assign]
+    arrays = module.pack([host(tensor) for tensor in outputs])
     targets = {"gt_boxes": host(boxes), "gt_labels": host(labels), "counts": host(counts)}
-    terms, gradient = core.value_and_grad(module.pack(arrays), targets)
-    first = outputs[0]
-    values = torch.tensor([float(terms[name]) for name in core.terms], dtype=wide(first.dtype), device=first.device)
-    return values, [device(array, tensor) for array, tensor in zip(module.unpack(gradient), outputs, strict=True)]
+    terms, gradient = core.value_and_grad(arrays, targets) if wanted else (core(arrays, targets), None)
+    values = torch.tensor([float(terms[name]) for name in core.terms], dtype=wide(outputs[0].dtype), device=where)
+    slopes = module.unpack(gradient) if wanted else []
+    return values, [device(slope, tensor.device) for slope, tensor in zip(slopes, outputs, strict=False)]
 
 
-def _fake(criterion: int, outputs: list[Tensor], boxes: Tensor, labels: Tensor, counts: Tensor) -> tuple[Tensor, list[Tensor]]:
+def _fake(
+    criterion: int, wanted: bool, together: bool, outputs: list[Tensor], boxes: Tensor, labels: Tensor, counts: Tensor
+) -> tuple[Tensor, list[Tensor]]:
     first = outputs[0]
     terms = first.new_empty((len(_alive[criterion].core.terms),), dtype=wide(first.dtype))
-    return terms, [torch.empty(t.shape, dtype=t.dtype, device=t.device) for t in outputs]
+    return terms, [torch.empty(t.shape, dtype=wide(t.dtype), device=t.device) for t in outputs] if wanted else []
 
 
 torch.library.register_fake("refloss::criterion", _fake)
 
 
 def wide(dtype: torch.dtype) -> torch.dtype:
+    """What a dtype is computed in: half precision in float32, so that the loss and its gradient round and overflow as float32 does."""
     return torch.float64 if dtype == torch.float64 else torch.float32
 
 
 def host(tensor: Tensor) -> Any:
-    """A NumPy view, or a copy from another device; bfloat16, which NumPy lacks, as float32."""
+    """A NumPy view, or a copy: from another device, and of half precision in float32."""
     tensor = tensor.detach().cpu()
-    return (tensor.float() if tensor.dtype == torch.bfloat16 else tensor).numpy()
+    return (tensor.float() if tensor.dtype in (torch.bfloat16, torch.float16) else tensor).numpy()
 
 
-def device(array: Any, like: Tensor) -> Tensor:
-    tensor: Tensor = torch.from_numpy(np.ascontiguousarray(array))
-    return tensor.to(device=like.device, dtype=like.dtype)
+def device(array: Any, where: torch.device) -> Tensor:
+    return torch.from_numpy(np.ascontiguousarray(array)).to(where)
 
 
-def over_processes(count: Any, least: float) -> Any:
+def over_processes(count: Any, least: float, *, where: torch.device) -> Any:
     """The count of all processes, at least `least`, by process: the mean of gradients over processes, which is what
-    DistributedDataParallel makes, is then the gradient of the whole batch."""
-    where = torch.device("cuda", torch.cuda.current_device()) if torch.distributed.get_backend() == "nccl" else torch.device("cpu")
-    total = torch.as_tensor(np.asarray(count, np.float64), device=where)
+    DistributedDataParallel makes, is then the gradient of the whole batch. where: the outputs' device."""
+    total = torch.as_tensor(np.asarray(count, np.float64), device=where_added(torch.distributed.get_backend(), where))
     torch.distributed.all_reduce(total)
     share: Any = np.maximum(total.cpu().numpy(), least) / torch.distributed.get_world_size()
     return share
+
+
+def where_added(backend: str, where: torch.device) -> torch.device:
+    """The device of a sum over processes: gloo adds on the host, the others where the outputs are; NCCL on no host."""
+    if backend == "gloo":
+        return torch.device("cpu")
+    return torch.device("cuda", torch.cuda.current_device()) if backend == "nccl" and where.type == "cpu" else where
+
+
+def evaluate(criterion: int, channels: Any, boxes: Tensor, labels: Tensor, counts: Tensor, outputs: list[Tensor]) -> Tensor:
+    """The terms as one tensor."""
+    together = torch.is_grad_enabled()
+    if not together or not any(tensor.requires_grad for tensor in outputs):
+        terms: Tensor = torch.ops.refloss.criterion(criterion, False, together, outputs, boxes, labels, counts)[0]
+        return terms
+    # One element of each output stands for it where a second derivative is refused, so that no outputs are kept.
+    ties = [] if torch.compiler.is_compiling() else [tensor[(slice(0, 1),) * tensor.ndim].clone() for tensor in outputs]
+    return terms_of(criterion, channels, boxes, labels, counts, *outputs, *ties)
 
 
 class Terms(torch.autograd.Function):
     """The terms as one tensor; backward gives each output array the upstream of the term that its channels belong to."""
 
     @staticmethod
-    def forward(ctx: Any, criterion: int, channels: Any, boxes: Tensor, labels: Tensor, counts: Tensor, *outputs: Tensor) -> Tensor:
+    def forward(ctx: Any, criterion: int, channels: Any, boxes: Tensor, labels: Tensor, counts: Tensor, *both: Tensor) -> Tensor:
+        outputs, ties = both[: len(channels)], both[len(channels) :]
         terms: Tensor
-        terms, gradient = torch.ops.refloss.criterion(criterion, list(outputs), boxes, labels, counts)
-        ctx.save_for_backward(*gradient, *outputs)
-        ctx.channels = channels
+        terms, gradient = torch.ops.refloss.criterion(criterion, True, True, list(outputs), boxes, labels, counts)
+        ctx.save_for_backward(*gradient, *ties)
+        ctx.channels, ctx.dtypes = channels, [tensor.dtype for tensor in outputs]
         return terms
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Any, ...]:
         count, scaled = len(ctx.channels), []
-        gradients, outputs = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
-        for gradient, output, (axis, terms) in zip(gradients, outputs, ctx.channels, strict=True):
-            factor = upstream.to(gradient.dtype)[terms]
+        gradients, ties = ctx.saved_tensors[:count], ctx.saved_tensors[count:]
+        for k, (gradient, (axis, terms)) in enumerate(zip(gradients, ctx.channels, strict=True)):
+            factor = upstream[terms]
             result = gradient * (factor if axis is None else factor.reshape(-1, *(1,) * (gradient.ndim - 1 - axis)))
-            if torch.is_grad_enabled() and not torch.compiler.is_compiling():  # create_graph=True
-                result = once(result, output)
+            result = result.to(ctx.dtypes[k])  # rounded once
+            if ties and torch.is_grad_enabled():  # create_graph=True
+                result = once(result, ties[k])
             scaled.append(result)
-        return (None, None, None, None, None, *scaled)
+        return (None, None, None, None, None, *scaled, *(None,) * len(ties))
 
 
 class _Once(torch.autograd.Function):

@@ -86,13 +86,13 @@ def each(f: Callable[[Any], Any], nested: Any) -> Any:
     return [each(f, x) for x in nested] if isinstance(nested, (list, tuple, np.ndarray)) else f(nested)
 
 
-def decimal(digits: int, whole: bool = False) -> Callable[[Any], str]:
-    """whole: all of the oracle's digits. The losses' numbers are rounded to float64 first (mpf() at its default precision)."""
+def decimal(digits: int) -> Callable[[Any], str]:
+    """All of the oracle's digits up to so many; a number that is none of mpmath's is taken as it is."""
 
     def text(x: Any) -> str:
         if not mp.isfinite(x):
             return "inf" if x > 0 else "-inf"
-        return str(mp.nstr(x if whole and isinstance(x, mp.mpf) else mp.mpf(x), digits))
+        return str(mp.nstr(x if isinstance(x, mp.mpf) else mp.mpf(x), digits))
 
     return text
 
@@ -105,7 +105,7 @@ def case_json(loss: Any, group: str, case: Input, truth: Truth) -> dict[str, Any
     if not dtypes:
         return None
     kink = truth.gradient_low is not None
-    results = decimal(25, whole=loss.kind == "codes")
+    results = decimal(25)
     hexes = [each(lambda x: x if isinstance(x, int) else x.hex(), x) for x in (case.first, case.second)]
     if loss.kind == "codes":  # shorter by a tenth
         hexes = [each(lambda x: ZEROS.sub(r"\1p", x), x) for x in hexes]

@@ -4,7 +4,7 @@ from collections import ChainMap
 from collections.abc import Mapping
 from typing import Any
 
-import refloss.coders  # noqa: F401  registers the codings
+import refloss.coders
 import refloss.losses  # noqa: F401  registers the losses
 from refloss._engine.coding import CODINGS
 from refloss._engine.record import REGISTRY

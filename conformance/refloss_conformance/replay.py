@@ -20,6 +20,7 @@ from .errors import UsageError
 
 Array = np.ndarray[Any, Any]
 LIMIT = 2e-6  # of delta, absolute; of cost, relative
+INSIDE = 1e-12  # of a cell
 FOLDER = pathlib.Path(__file__).parent / "recordings"
 LARGEST_FILE = 50_000_000
 CHANNELS = ("x", "y", "w", "h", "objectness")
@@ -107,9 +108,25 @@ def _only(params: Mapping[str, Any], **supported: Any) -> None:
             raise UsageError(f"{key}={params[key]!r} is not covered; only {value!r} is")
 
 
-def _targets(boxes: Sequence[Any], labels: Sequence[int], width: float, height: float) -> dict[str, Any]:
-    rows = np.asarray(boxes, np.float32).astype(np.float64).reshape(-1, 4) * [width, height, width, height]
+def _targets(boxes: Any, labels: Sequence[int], width: float, height: float) -> dict[str, Any]:
+    rows = np.asarray(boxes, np.float64).reshape(-1, 4) * [width, height, width, height]
     return {"gt_boxes": convert(rows, "cxcywh", "xyxy"), "gt_labels": np.asarray(labels, np.int64)}
+
+
+def held(offset: float) -> float:
+    """An offset that no later rounding moves out of its cell."""
+    return min(max(float(offset), INSIDE), 1 - INSIDE)
+
+
+def _in_cells(boxes: Sequence[Any], cells: Sequence[int]) -> Array:
+    """Rows (x, y, w, h) whose centre lies, in float64 too, in the cell that float32 arithmetic finds: darknet's int(x W)."""
+    rows = np.asarray(boxes, np.float32).reshape(-1, 4)
+    exact = rows.astype(np.float64)
+    for k, count in enumerate(cells):
+        cell = np.floor(rows[:, k] * np.float32(count)).astype(np.float64)
+        inside = np.clip(exact[:, k], (cell + INSIDE) / count, (cell + 1 - INSIDE) / count)
+        exact[:, k] = np.where((cell < count) & (exact[:, k] > 0), inside, exact[:, k])
+    return exact
 
 
 def _channel(at: tuple[int, ...]) -> str:
@@ -143,15 +160,12 @@ def _yolov1(params: Mapping[str, Any], raw: Array, truth: Sequence[Any]) -> Prep
 
     targets = []
     for cells_of_image in truth:
-        rows = [((t["col"] + t["offset_x"]) / side, (t["row"] + t["offset_y"]) / side, t["w"], t["h"]) for t in cells_of_image]
-        made = _targets([], [], size, size)
-        made["gt_boxes"] = convert(np.asarray(rows, np.float64).reshape(-1, 4) * size, "cxcywh", "xyxy")
-        made["gt_labels"] = np.asarray([t["label"] for t in cells_of_image], np.int64)
-        targets.append(made)
+        rows = [((t["col"] + held(t["offset_x"])) / side, (t["row"] + held(t["offset_y"])) / side, t["w"], t["h"]) for t in cells_of_image]
+        targets.append(_targets(rows, [t["label"] for t in cells_of_image], size, size))
     criterion = YOLOv1(
         classes, size, grid=side, boxes=boxes, dialect="darknet", coordinate_weight=params["coord_scale"],
         no_object_weight=params["noobject_scale"], object_weight=params["object_scale"], class_weight=params["class_scale"],
-        iou_as_confidence=bool(params["rescore"]), square_roots=bool(params["sqrt"]), outside="keep",
+        iou_as_confidence=bool(params["rescore"]), square_roots=bool(params["sqrt"]), outside="keep", smallest=0.0,
     )  # fmt: skip
     return Prepared(criterion, as_head(raw), targets, as_recorded, channel)
 
@@ -165,12 +179,12 @@ def _yolov2(params: Mapping[str, Any], raw: Array, truth: Sequence[Any]) -> Prep
         iou_as_objectness=bool(params["rescore"]), softmax=bool(params["softmax"]),
         match="prior" if params["bias_match"] else "predicted", images_seen=params["images_seen"], outside="keep",
     )  # fmt: skip
-    targets = [_targets(t["boxes_cxcywh"], t["labels"], width * stride, height * stride) for t in truth]
+    targets = [_targets(_in_cells(t["boxes_cxcywh"], (width, height)), t["labels"], width * stride, height * stride) for t in truth]
     return Prepared(criterion, [raw], targets, lambda gradient: np.asarray(gradient[0]), _channel)
 
 
 def _layer(make: Callable[..., criteria.Criterion]) -> Callable[..., Prepared]:
-    """One yolo layer: a grid for each anchor of the network, of which those in `mask` are the layer's."""
+    """One yolo layer: grids for all anchors of the network, of which those in `mask` are the layer's and have outputs."""
 
     def prepare(params: Mapping[str, Any], raw: Array, truth: Sequence[Any]) -> Prepared:
         _only(params, truth_thresh=1.0, focal_loss=0)
@@ -178,13 +192,25 @@ def _layer(make: Callable[..., criteria.Criterion]) -> Callable[..., Prepared]:
         stride = net_width // width
         if (height * stride, width * stride) != (net_height, net_width):
             raise UsageError(f"a grid of {height} x {width} cells does not divide {net_height} x {net_width} pixels into squares")
-        grids = [Grid((tuple(shape),), stride, height, width) for shape in params["anchors_px"]]
-        mask = list(params["mask"])
+        shapes, mask = [tuple(shape) for shape in params["anchors_px"]], list(params["mask"])
+        runs: list[list[int]] = []  # anchors in order; those that follow one another in the layer too share a grid, as in its memory
+        for k in range(len(shapes)):
+            follows = k in mask and k - 1 in mask and mask.index(k) == mask.index(k - 1) + 1
+            runs = [*runs[:-1], [*runs[-1], k]] if follows else [*runs, [k]]
+        grids = [Grid(tuple(shapes[k] for k in run), stride, height, width) for run in runs]
         others = np.full_like(raw[:, :1], 0.5)
-        outputs = [raw[:, mask.index(k)][:, None] if k in mask else others for k in range(len(grids))]
-        targets = [_targets(t["boxes_cxcywh"], t["labels"], net_width, net_height) for t in truth]
+        outputs = [raw[:, [mask.index(k) for k in run]] if run[0] in mask else others for run in runs]
+        targets = [_targets(_in_cells(t["boxes_cxcywh"], (width, height)), t["labels"], net_width, net_height) for t in truth]
         criterion = make(params, grids)
-        return Prepared(criterion, outputs, targets, lambda gradient: np.concatenate([gradient[k] for k in mask], axis=1), _channel)
+
+        def as_recorded(gradient: Any) -> Array:
+            layer = np.empty_like(raw)
+            for run, part in zip(runs, gradient, strict=True):
+                if run[0] in mask:
+                    layer[:, [mask.index(k) for k in run]] = part
+            return layer
+
+        return Prepared(criterion, outputs, targets, as_recorded, _channel)
 
     return prepare
 
@@ -201,7 +227,7 @@ def _yolov4(params: Mapping[str, Any], grids: list[Grid]) -> YOLOv4:
         "iou_as_objectness": bool(params["objectness_smooth"]), "max_delta": params["max_delta"], "outside": "keep",
     }  # fmt: skip
     if params["new_coords"]:
-        return ScaledYOLOv4(params["classes"], grids, scale_xy=params["scale_x_y"], **common)
+        return ScaledYOLOv4(params["classes"], grids, scale_xy=params["scale_x_y"], balance=(1.0,) * len(grids), **common)
     return YOLOv4(params["classes"], grids, scale_xy=(params["scale_x_y"],) * len(grids), **common)
 
 

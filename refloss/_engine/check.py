@@ -20,8 +20,10 @@ def number(function: str, argument: str, value: Any, low: float, high: float, wa
         real = float(value)
     except (TypeError, ValueError):
         bad_type(function, argument, "a number", type(value).__name__, way_out)
+    except OverflowError:  # an integer beyond float64
+        real = math.inf if value > 0 else -math.inf
     if not low <= real <= high:
-        wanted = f"in [{low:g}, {high:g}]" if math.isfinite(high) else f"at least {low:g}"
+        wanted = f"in [{low:g}, {high:g}]" if math.isfinite(high) else f"at least {low:g}" if math.isfinite(low) else "a number"
         bad_value(function, argument, wanted, f"{real:g}", way_out)
     return real
 

@@ -96,7 +96,10 @@ class Coder:
         return evaluate(self.codings[0], boxes, priors, self._parameters(), upstream)
 
     def decode_vjp(self, codes: ArrayLike, priors: ArrayLike, upstream: ArrayLike) -> Array:
-        """Gradient by codes of sum(upstream * decode(codes, priors)); upstream is of the shape and dtype of codes."""
+        """Gradient by codes of sum(upstream * decode(codes, priors)); upstream is of the shape and dtype of codes.
+
+        Where upstream is 0, so is the gradient, also of a code whose box overflows; there any other upstream gives infinity or NaN.
+        """
         return evaluate(self.codings[1], codes, priors, self._parameters(), upstream)
 
 
@@ -109,6 +112,9 @@ def evaluate(coding: Coding, first: Any, priors: Any, parameters: Mapping[str, A
     title = coding.title if upstream is NONE else f"{coding.title}_vjp"
     x = _rows(title, coding.arrays[0], first, 4)
     p = _rows(title, "priors", priors, coding.prior_size)
+    given = () if upstream is NONE else upstream
+    u = check.floats(title, "upstream", given, f"convert with upstream.astype({coding.arrays[0]}.dtype)")
+    x, p, u = _of_one_dtype((first, priors, given), x, p, u)
     T = np.float32 if check.is_half(x.dtype) else x.dtype.type
     if p.dtype not in (x.dtype, T):
         wanted = f"of the dtype of {coding.arrays[0]} ({x.dtype})" + (" or float32" if x.dtype != T else "")
@@ -122,7 +128,6 @@ def evaluate(coding: Coding, first: Any, priors: Any, parameters: Mapping[str, A
     if upstream is NONE:
         us, value, grad = none, out, none
     else:
-        u = check.floats(title, "upstream", upstream, f"convert with upstream.astype({coding.arrays[0]}.dtype)")
         u = u.reshape(0, 4) if u.shape == (0,) else u
         if u.shape != x.shape or u.dtype != x.dtype:
             wanted = f"of the shape and dtype of {coding.arrays[0]} {x.dtype}{x.shape}"
@@ -134,6 +139,24 @@ def evaluate(coding: Coding, first: Any, priors: Any, parameters: Mapping[str, A
             blame(coding, title, x, p, parameters)
     with np.errstate(over="ignore"):  # pixels beyond a half's range are infinite
         return out.reshape(x.shape).astype(x.dtype, copy=False)
+
+
+def _of_one_dtype(given: tuple[Any, Any, Any], x: Array, p: Array, u: Array) -> tuple[Array, Array, Array]:
+    """The three arrays; what says nothing of its type takes another's: a list any, an array without rows one that has rows.
+
+    Priors come before upstream in choosing for the boxes or codes. What then still differs is the caller's mistake.
+    """
+    of_x, of_p, of_u = (0 if not hasattr(v, "dtype") else 1 if not a.size else 2 for v, a in zip(given, (x, p, u), strict=True))
+    with np.errstate(over="ignore"):  # a box or a prior that overflows is named later, as not finite
+        if of_x < 2 and of_x <= max(of_p, of_u):
+            dtype = p.dtype if of_p >= of_u else u.dtype
+            if not (check.is_half(x.dtype) and dtype == np.float32):  # which belong together
+                x = x.astype(dtype, copy=False)
+        if of_p < 2:
+            p = p.astype(np.float32 if check.is_half(x.dtype) else x.dtype, copy=False)
+        if of_u < 2:
+            u = u.astype(x.dtype, copy=False)
+    return x, p, u
 
 
 def _flat(array: Array, T: Any) -> Array:

@@ -8,10 +8,9 @@ import numpy as np
 from .._engine import check
 from .._engine.overlap import EMPTY
 from .._engine.record import Array
-from ..errors import bad_type, bad_value
-from ..priors import arguments
+from ..errors import bad_value
 from ..priors.grid import Grid
-from ..priors.yolo import prior_boxes, yolo_priors
+from ..priors.yolo import checked_grids, prior_boxes, yolo_priors
 from . import _check
 from ._streams import best_truth
 from .assignment import Assignment
@@ -51,19 +50,12 @@ class Scene(NamedTuple):
 
 def checked(function: str, grids: Any) -> tuple[Grid, ...]:
     """Grids of one image."""
-    items = arguments.each(function, "grids", grids, "Grids", "call yolov3_grids(416)")
-    grids = []
-    for i, grid in enumerate(items):
-        if not isinstance(grid, Grid):
-            bad_type(function, "grids", "Grids", type(grid).__name__, "give a sequence of Grid, such as (grid,)")
-        shapes = arguments.shapes(function, f"grids[{i}].shapes", grid.shapes)
-        whole = (arguments.whole(function, f"grids[{i}].{name}", getattr(grid, name)) for name in ("stride", "height", "width"))
-        grids.append(Grid(shapes, *whole))
-    sizes = [f"{g.width * g.stride} x {g.height * g.stride}" for g in grids]
+    kept = checked_grids(function, grids)
+    sizes = [f"{g.width * g.stride} x {g.height * g.stride}" for g in kept]
     if len(set(sizes)) > 1:
         got = f"grids of {' and '.join(dict.fromkeys(sizes))} pixels"
         bad_value(function, "grids", "grids of one image", got, "make them in one call, such as yolov3_grids(416)")
-    return tuple(grids)
+    return kept
 
 
 @functools.lru_cache(maxsize=64)

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 from .._engine import check
+from .._engine.overlap import EMPTY
 from .._engine.record import Array
 from ..errors import bad_type, bad_value
 
@@ -48,7 +49,8 @@ def _sound(function: str, argument: str, array: Array) -> None:
         if not finite.all():
             row = int(np.argmin(finite))
             got = f"{part[row].tolist()} at index {start + row}"
-            bad_value(function, argument, "boxes of finite numbers", got, "look for a division by 0, or a log of 0, where they are made")
+            way_out = "look for a division by 0, a log of 0, or an exp that overflowed, where they are made"
+            bad_value(function, argument, "boxes of finite numbers", got, way_out)
         if not ordered.all():
             row = int(np.argmin(ordered))
             got = f"{part[row].tolist()} at index {start + row}"
@@ -72,6 +74,6 @@ def iou_threshold(function: str, argument: str, value: Any) -> float:
     """An IoU in (0, 1] from which on boxes match. 0 is refused: every prior would then match a truth it does not touch."""
     way_out = "give an IoU, such as 0.5"
     real = check.number(function, argument, value, 0.0, 1.0, way_out)
-    if real == 0:
-        bad_value(function, argument, "above 0", "0", way_out)
+    if real < EMPTY:  # 0 in float32
+        bad_value(function, argument, "above 0", f"{real:g}", way_out)
     return real

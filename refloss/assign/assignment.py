@@ -6,12 +6,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
+from .._engine import check
 from .._engine.check import IGNORE, NEGATIVE
 from .._engine.record import Array
 from ..errors import bad_type, bad_value
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Assignment:
     """Which ground truth each prior of one image belongs to.
 
@@ -49,6 +50,8 @@ class Assignment:
         labels = np.asarray(gt_labels)
         if labels.size == 0:
             labels = labels.astype(np.int64)
+        if isinstance(classes, bool) or not isinstance(classes, (int, np.integer)) or classes < 1:
+            bad_value("Assignment.labels", "classes", "a positive whole number", repr(classes), "count the classes, without a background")
         if labels.dtype.kind not in "iu":
             bad_type(
                 "Assignment.labels", "gt_labels", "an array of integers", f"dtype {labels.dtype}", "convert with gt_labels.astype(np.int64)"
@@ -71,8 +74,17 @@ class Assignment:
         return self._taken(labels.astype(np.int64))
 
     def boxes(self, gt_boxes: ArrayLike) -> Array:
-        """(positives, 4): the truth's box of each positive prior, in the order of the priors."""
-        return np.asarray(gt_boxes)[self.gt_index[self.positive]]
+        """(positives, 4): the truth's box of each positive prior, in the order of the priors.
+
+        gt_boxes: (truths, 4), those that were assigned; an array keeps its dtype, a list becomes float32, as priors are by default.
+        """
+        array = check.floats("Assignment.boxes", "gt_boxes", gt_boxes, "convert with gt_boxes.astype(np.float32)")
+        array = array.reshape(0, 4) if array.shape == (0,) else array
+        need = int(self.gt_index.max(initial=NEGATIVE)) + 1
+        if array.ndim != 2 or array.shape[1] != 4 or len(array) < need:
+            wanted = f"of shape (truths, 4), with at least {need} truths"
+            bad_value("Assignment.boxes", "gt_boxes", wanted, f"{array.shape}", "pass those that were assigned")
+        return (array if hasattr(gt_boxes, "dtype") else array.astype(np.float32))[self.gt_index[self.positive]]
 
     def _taken(self, values: Array) -> Array:
         out: Any = self.gt_index.copy()
@@ -84,5 +96,8 @@ class Assignment:
 def from_index(gt_index: Array) -> Assignment:
     """The Assignment in which each prior belongs to at most one truth."""
     index = gt_index.astype(np.int64, copy=False)
-    priors = np.flatnonzero(index >= 0)
-    return Assignment(index, np.stack([priors, index[priors]], axis=1))
+    positive = index >= 0
+    pairs = np.empty((np.count_nonzero(positive), 2), np.int64)
+    pairs[:, 0] = np.flatnonzero(positive)  # one column after the other: the assigners' peak of memory is here
+    pairs[:, 1] = index[positive]
+    return Assignment(index, pairs)

@@ -18,20 +18,24 @@ from . import _check
 from .assignment import Assignment, from_index
 
 DIALECTS = ("paper", "official", "mmdet", "torchvision")
-BLOCK = 512  # locations; seven columns of float64 are 28 KiB
+BLOCK = 512  # locations; seven columns of float64 are 26 KiB
 
 
 @functools.cache
 def _claim(stamp: str) -> Callable[..., Any]:
-    def blocks(locations, truths, gt_index, first, last):  # type: ignore[no-untyped-def]
+    def blocks(locations, levels, truths, gt_index, first, last):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
         n, T = gt_index.size, type(truths[0, 0])
-        best, index = np.empty(BLOCK, truths.dtype), np.empty(BLOCK, np.int32)
+        best, index, columns = np.empty(BLOCK, truths.dtype), np.empty(BLOCK, np.int32), np.empty((5, BLOCK), truths.dtype)
         for b in range(first, last):
             lo, hi = b * BLOCK, min(n, (b + 1) * BLOCK)
-            x, y, reach, low, high = locations[0, lo:hi], locations[1, lo:hi], locations[2, lo:hi], locations[3, lo:hi], locations[4, lo:hi]
-            cost, which = best[: hi - lo], index[: hi - lo]
+            rows, cost, which = locations[lo:hi], best[: hi - lo], index[: hi - lo]
+            x, y, reach, low, high = columns[0], columns[1], columns[2], columns[3], columns[4]
             for i in range(cost.size):
+                level = 0
+                while levels[0, level] != rows[i, 2]:
+                    level += 1
+                x[i], y[i], reach[i], low[i], high[i] = rows[i, 0], rows[i, 1], levels[1, level], levels[2, level], levels[3, level]
                 cost[i] = T(np.inf)
                 which[i] = -1
             for j in range(truths.shape[1]):
@@ -64,7 +68,8 @@ def fcos(
     Arguments:
         locations: (n, 3), rows (x, y, stride) in pixels, as `fcos_locations`; float64, float32, float16 or bfloat16.
         gt_boxes: (m, 4), xyxy in pixels, of the same dtype; [] is an image without objects.
-        size_ranges: (low, high) in pixels for each level, the level of the smallest stride first; as many as there are strides.
+        size_ranges: (low, high) in pixels for each level, the level of the smallest stride first; as many as there are strides. They
+            do not overlap; between them may be a gap, whose sizes belong to no level.
         radius: of centre sampling, in strides; None is without, as in the first version of the paper.
         dialect: how a size range takes its ends, and areas compare. "paper": low <= size < high, areas as they are. "official" and
             "mmdet": low <= size <= high, so that a size of 64 belongs to two levels. "torchvision": low < size < high, so that 64
@@ -75,7 +80,8 @@ def fcos(
     that begins with 64. Equal areas: the truth of the smaller index, in every dialect. A truth without area has no inside.
 
     Raises ReflossError for numbers that are not finite, reversed boxes, ranges that are not one for each stride or out of order.
-    Memory: a few numbers a location, whatever the number of truths.
+    Memory beyond inputs and outputs: below 24 bytes a location, whatever the number of truths (and locations of half precision in
+    float32).
 
     >>> locations = [[4.0, 4.0, 8.0], [12.0, 4.0, 8.0], [8.0, 8.0, 16.0]]  # two levels
     >>> found = fcos(locations, [[0.0, 0.0, 16.0, 12.0], [1.0, 1.0, 9.0, 9.0]], size_ranges=((0, 12), (12, 64)))
@@ -89,8 +95,9 @@ def fcos(
     rows = _locations(locations)
     truths = _check.working(_check.truths("fcos", gt_boxes, rows, of="locations"))
     T = truths.dtype.type
-    columns = _columns(_check.working(rows), size_ranges, radius, kind)
-    n, m = columns.shape[1], len(truths)
+    places = _check.working(rows)
+    levels = _levels(np.unique(places[:, 2]), size_ranges, radius, kind)
+    n, m = len(places), len(truths)
     gt_index = np.full(n, check.NEGATIVE, np.int64)
     if n and m:
         with np.errstate(over="ignore"):
@@ -102,7 +109,7 @@ def fcos(
             cost = np.minimum(area, np.finfo(T).max)  # infinite is what no truth at all costs
         told = np.ascontiguousarray(np.concatenate([truths.T, [cost], centre.T]))
         compiled = _claim(source_digest())
-        over_blocks(lambda first, last: compiled(columns, told, gt_index, first, last), -(-n // BLOCK), n * m)
+        over_blocks(lambda first, last: compiled(places, levels, told, gt_index, first, last), -(-n // BLOCK), n * m)
     return from_index(gt_index)
 
 
@@ -120,12 +127,13 @@ def _locations(values: ArrayLike) -> Array:
     return array
 
 
-def _columns(locations: Array, size_ranges: Any, radius: Any, kind: str) -> Array:
-    """x, y, how far a centre may be, and the open interval of sizes, (5, n)."""
-    T = locations.dtype.type
-    strides, level = np.unique(locations[:, 2], return_inverse=True)
+def _levels(strides: Array, size_ranges: Any, radius: Any, kind: str) -> Array:
+    """Of each level the stride, how far a centre may be, and the open interval of sizes: (4, levels)."""
+    T = strides.dtype.type
     ranges = _ranges(size_ranges, T)
-    if len(locations) and len(strides) != len(ranges):
+    if len(strides) == 0:
+        strides = np.ones(len(ranges), T)  # no locations: any ranges do
+    if len(strides) != len(ranges):
         got = f"{len(ranges)} for the strides {strides.tolist()}"
         bad_value("fcos", "size_ranges", "one (low, high) for each stride of locations", got, "give a range for each level, finest first")
     if radius is not None:
@@ -137,23 +145,20 @@ def _columns(locations: Array, size_ranges: Any, radius: Any, kind: str) -> Arra
         low = np.nextafter(low, T(-np.inf))
     if kind in ("official", "mmdet"):
         high = np.nextafter(high, T(np.inf))
-    columns = np.empty((5, len(locations)), T)
-    columns[:2] = locations[:, :2].T
-    columns[2] = T(np.inf)
-    if radius is not None:
-        np.multiply(locations[:, 2], T(radius), out=columns[2])
-    if len(locations):
-        columns[3], columns[4] = low[level], high[level]
-    return columns
+    reach = np.full_like(strides, np.inf) if radius is None else strides * T(radius)
+    return np.stack([strides, reach, low, high])
 
 
 def _ranges(values: Any, T: Any) -> Array:
-    wanted, way_out = "(low, high) pairs with 0 <= low < high", "give ((0, 64), (64, inf)), finest level first"
+    wanted, way_out = "(low, high) pairs with 0 <= low < high", "give ((0, 64), (64, inf)), the level of the smallest stride first"
     try:
         array = np.array(values, np.float64)
     except (TypeError, ValueError):
         bad_value("fcos", "size_ranges", wanted, repr(values), way_out)
     if array.ndim != 2 or array.shape[1] != 2 or not ((array[:, 0] >= 0) & (array[:, 0] < array[:, 1])).all():
+        bad_value("fcos", "size_ranges", wanted, repr(values), way_out)
+    if (array[1:, 0] < array[:-1, 1]).any():
+        wanted = "(low, high) pairs in order, none from below the high before"
         bad_value("fcos", "size_ranges", wanted, repr(values), way_out)
     with np.errstate(over="ignore"):  # beyond the dtype is infinite
         return array.astype(T)

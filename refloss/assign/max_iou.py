@@ -82,7 +82,8 @@ def max_iou(
             IoU it attains, the last of several, even if it overlaps another more.
 
     Computed in float32 or float64 (half precision in float32), with a union below 2^-126 giving IoU 0, so a truth without area
-    matches nothing. Memory beyond inputs and outputs: the IoU of each prior (and boxes of half precision in float32), no matrix.
+    matches nothing; a sum of areas that overflows the dtype gives 0 too: a float32 box 1e20 wide and high does not match itself.
+    Memory beyond inputs and outputs: the IoU of each prior (and boxes of half precision in float32), no matrix.
 
     Raises ReflossError for boxes that are not finite, ordered and of one dtype, thresholds out of order, an unknown dialect.
 

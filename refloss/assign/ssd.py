@@ -1,7 +1,6 @@
 """SSD's matching: every truth gets a prior of its own first; then every prior that overlaps a truth enough takes it."""
 
 import functools
-import heapq
 from collections.abc import Callable
 from typing import Any, Literal
 
@@ -11,87 +10,67 @@ from numpy.typing import ArrayLike
 from .._engine import check
 from .._engine.check import NEGATIVE
 from .._engine.compile import jit, source_digest
-from .._engine.scalar import rounded
+from .._engine.scalar import portable, rounded
 from ._check import boxes, iou_threshold, truths, working
-from ._streams import Stream, overlap, stream
+from ._streams import overlap, stream
 from .assignment import Assignment, from_index
 
 DIALECTS = ("paper", "caffe", "ssd.pytorch", "torchvision")
 CAFFE_FLOOR = 1e-6  # an overlap up to this does not exist
 
 
-@functools.cache
-def _scan(stamp: str) -> Callable[..., Any]:
-    def best_of(boxes, truths, j, taken, lo):  # type: ignore[no-untyped-def]
-        stamp  # noqa: B018
-        u1, v1, u2, v2, target_area = truths[0, j], truths[1, j], truths[2, j], truths[3, j], truths[4, j]
-        best, where = type(u1)(0), -1
-        for i in range(taken.size):
+@portable
+def best_free(boxes: Any, truths: Any, rows: Any, bounds: Any, taken: Any, floor: Any, j: Any) -> Any:
+    """(IoU, prior) of truth j's largest IoU above the floor, at the smallest free prior that attains it; (0, -1) if there is none.
+
+    The pass over the priors has left each truth's largest IoU in each chunk. It bounds what the chunk's free priors attain, so the
+    chunk of the largest bound is scanned, its bound lowered, until the bound is attained: mostly one chunk, in place of all.
+    """
+    u1, v1, u2, v2, target_area = truths[0, j], truths[1, j], truths[2, j], truths[3, j], truths[4, j]
+    while True:
+        chunk = 0
+        for c in range(bounds.shape[1]):
+            if bounds[j, c] > bounds[j, chunk]:
+                chunk = c
+        bound, best = bounds[j, chunk], type(u1)(0)
+        if not bound > floor:
+            return best, -1
+        for i in range(chunk * rows, min(boxes.shape[0], (chunk + 1) * rows)):
             if not taken[i]:
                 x1, y1, x2, y2 = boxes[i, 0], boxes[i, 1], boxes[i, 2], boxes[i, 3]
                 iou = overlap(x1, y1, x2, y2, rounded(x2 - x1, y2 - y1), u1, v1, u2, v2, target_area)
-                if iou > best:
-                    best, where = iou, lo + i
-        return best, where
-
-    return jit(best_of)
-
-
-class Bests:
-    """The best free prior of each truth, found when it is asked for.
-
-    The pass over the priors has left each truth's largest IoU in each chunk. It bounds what the chunk's free priors attain, so
-    the chunk of the largest bound is scanned, its bound lowered, until the bound is attained: mostly one chunk, in place of all.
-    """
-
-    def __init__(self, found: Stream, floor: float) -> None:
-        self.found = found
-        self.bounds = np.ascontiguousarray(found.tops.T)
-        self.taken = np.zeros(len(found.boxes), np.bool_)
-        self.floor = self.bounds.dtype.type(floor)
-        self.scan = _scan(source_digest())
-
-    def of(self, truth: int) -> tuple[float, int] | None:
-        """(IoU, prior) of the largest IoU above the floor, at the smallest prior that attains it."""
-        found, bounds = self.found, self.bounds[truth]
-        while True:
-            chunk = int(np.argmax(bounds))
-            if not bounds[chunk] > self.floor:
-                return None
-            lo = chunk * found.rows
-            hi = lo + found.rows
-            iou, prior = self.scan(found.boxes[lo:hi], found.truths, truth, self.taken[lo:hi], lo)
-            if iou == bounds[chunk]:
-                return float(iou), int(prior)
-            bounds[chunk] = iou
+                if iou == bound:
+                    return iou, i
+                best = max(best, iou)
+        bounds[j, chunk] = best
 
 
-def _bipartite(bests: Bests) -> dict[int, int]:
-    """{prior: truth} of unique pairs: the largest IoU of all free pairs, again and again."""
-    matched: dict[int, int] = {}
-    queue: list[tuple[float, int, int]] = []  # (-IoU, prior, truth): the order in which pairs are taken
+@functools.cache
+def _own(stamp: str) -> Callable[..., Any]:
+    def own(boxes, truths, rows, bounds, floor, shared, index):  # type: ignore[no-untyped-def]
+        stamp  # noqa: B018
+        m, taken = bounds.shape[0], np.zeros(boxes.shape[0], np.bool_)
+        iou, prior = np.empty(m, boxes.dtype), np.empty(m, np.int64)
+        for j in range(m):
+            iou[j], prior[j] = best_free(boxes, truths, rows, bounds, taken, floor, j)
+        if shared:  # each truth takes its best prior, prior 0 if it meets none; of several truths the last one keeps it
+            for j in range(m):
+                index[max(prior[j], 0)] = j
+            return
+        while True:  # the largest IoU of all free pairs, again and again
+            first = 0
+            for j in range(m):
+                if iou[j] > iou[first] or (iou[j] == iou[first] and prior[j] < prior[first]):
+                    first = j
+            gone = prior[first]
+            if gone < 0:
+                return
+            index[gone], taken[gone], iou[first], prior[first] = first, True, 0, -1
+            for j in range(m):
+                if prior[j] == gone:
+                    iou[j], prior[j] = best_free(boxes, truths, rows, bounds, taken, floor, j)
 
-    def offer(truth: int) -> None:
-        best = bests.of(truth)
-        if best:
-            heapq.heappush(queue, (-best[0], best[1], truth))
-
-    for truth in range(len(bests.bounds)):
-        offer(truth)
-    while queue:
-        _, prior, truth = heapq.heappop(queue)
-        if bests.taken[prior]:
-            offer(truth)
-        else:
-            bests.taken[prior] = True
-            matched[prior] = truth
-    return matched
-
-
-def _each_truth(bests: Bests) -> dict[int, int]:
-    """{prior: truth}: each truth takes its best prior, prior 0 if it meets none; of several truths the last one keeps it."""
-    best = [bests.of(truth) for truth in range(len(bests.bounds))]
-    return {(found[1] if found else 0): truth for truth, found in enumerate(best)}
+    return jit(own)
 
 
 def ssd(
@@ -117,8 +96,10 @@ def ssd(
             earlier one is lost, and a truth that meets no prior takes prior 0.
 
     Computed in float32 or float64 (half precision in float32), with a union below 2^-126 giving IoU 0, so a truth without area
-    matches nothing. Memory beyond inputs and outputs: the IoU of each prior and a flag (and boxes of half precision in
-    float32), no matrix; a truth whose prior went to another looks again at few of them.
+    matches nothing; a sum of areas that overflows the dtype gives 0 too: a float32 box 1e20 wide and high does not match itself.
+    Memory beyond inputs and outputs: the IoU of each prior and a flag (and boxes of half precision in float32), no matrix. A truth
+    whose prior went to another looks again at few of them. That is the square of the truths that compete for the same priors:
+    400 equal ones take 60 ms with the 8732 priors of SSD300, 2000 with 20 000 priors 2 s (one core).
 
     Raises ReflossError for boxes that are not finite, ordered and of one dtype, a threshold out of range, an unknown dialect.
 
@@ -139,9 +120,9 @@ def ssd(
     if not len(targets) or not len(rows):
         return from_index(np.full(len(rows), NEGATIVE))
     found = stream(working(rows), working(targets))
-    bests = Bests(found, CAFFE_FLOOR if dialect == "caffe" else 0.0)
-    matched = _each_truth(bests) if dialect in ("ssd.pytorch", "torchvision") else _bipartite(bests)
-    index = found.whose
-    index[(found.iou < found.iou.dtype.type(limit)) | (found.iou <= bests.floor)] = NEGATIVE
-    index[list(matched)] = list(matched.values())
+    index, T = found.whose, found.iou.dtype.type
+    floor, shared = T(CAFFE_FLOOR if dialect == "caffe" else 0), dialect in ("ssd.pytorch", "torchvision")
+    index[(found.iou < T(limit)) | (found.iou <= floor)] = NEGATIVE
+    bounds = np.ascontiguousarray(found.tops.T)
+    _own(source_digest())(found.boxes, found.truths, found.rows, bounds, floor, shared, index)
     return from_index(index)

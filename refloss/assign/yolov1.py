@@ -14,6 +14,8 @@ from . import _check
 from ._cells import DIALECTS, centred
 from .assignment import Assignment
 
+SMALLEST = 0.005  # sides of a truth below this are dropped by the authors' loader
+
 
 def yolov1(predicted_boxes: ArrayLike, gt_boxes: ArrayLike, *, grid: int = 7, dialect: Literal["paper", "darknet"] = "paper") -> Assignment:
     """YOLOv1 (Redmon et al. 2016, section 2 and 2.2): one predictor for each truth, in the cell that holds its centre.
@@ -50,13 +52,16 @@ def yolov1(predicted_boxes: ArrayLike, gt_boxes: ArrayLike, *, grid: int = 7, di
     side = arguments.whole("yolov1", "grid", grid)
     boxes = _predicted(predicted_boxes, side)
     truths = _check.working(_check.truths("yolov1", gt_boxes, boxes, of="predicted_boxes"))
-    boxes = _check.working(boxes)
+    return matched("yolov1", _check.working(boxes), truths, side, darknet, SMALLEST if darknet else 0.0)
+
+
+def matched(function: str, boxes: Array, truths: Array, side: int, darknet: bool, smallest: float) -> Assignment:
+    """The rule; boxes (S S B, 4) may be reversed, as darknet's are where a head gives a negative size: they meet nothing."""
     T = boxes.dtype.type
-    x, y, w, h = (v[:, 0] for v in centred("yolov1", truths, (1, 1), "as fractions"))
+    x, y, w, h = (v[:, 0] for v in centred(function, truths, (1, 1), "as fractions"))
     column, row = np.floor(x * T(side)).astype(np.int64), np.floor(y * T(side)).astype(np.int64)
-    kept = (w > 0) & (h > 0)
+    kept = (w > 0) & (h > 0) & (w >= T(smallest)) & (h >= T(smallest))
     if darknet:
-        kept &= (w >= T(0.005)) & (h >= T(0.005))
         wrapped = np.stack([np.full_like(x, -1), np.full_like(x, T(1) / T(side))] * 2, axis=1)
         truths = np.where((column == side)[:, None], truths + wrapped, truths)
     else:

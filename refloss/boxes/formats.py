@@ -15,6 +15,8 @@ FORMATS = ("xyxy", "xywh", "cxcywh", "rel_xyxy", "rel_xywh", "rel_cxcywh")
 
 def box_rows(function: str, argument: str, values: ArrayLike) -> Array:
     array = check.floats(function, argument, values, f"convert with {argument}.astype(np.float32)")
+    if array.shape == (0,):  # []: no boxes
+        return array.reshape(0, 4)
     if array.ndim == 0 or array.shape[-1] != 4:
         bad_value(function, argument, "of shape (..., 4)", f"{array.shape}", "give one box of four numbers in each row")
     return array

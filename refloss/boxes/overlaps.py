@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from .._engine import check
 from .._engine.compile import jit, source_digest
-from .._engine.overlap import meeting, over
+from .._engine.overlap import EMPTY, meeting, over
 from .._engine.record import Array
 from .._engine.threads import over_blocks
 from ..errors import bad_value
@@ -36,8 +36,8 @@ def _matrix(stamp: str) -> Callable[..., Any]:
 def iou_matrix(boxes: ArrayLike, others: ArrayLike) -> Array:
     """Intersection over union of all pairs of xyxy boxes: (n, 4) and (m, 4) give (n, m), in [0, 1].
 
-    0 where both boxes have no area. Nothing of size (n, m) is made but the result; an assigner that needs the best match of
-    each box should not call this (see `refloss.assign`), since n m numbers are its memory.
+    0 where the union is empty (below 2^-126). NaN gives NaN. Nothing of size (n, m) is made but the result; an assigner that needs
+    the best match of each box should not call this (see `refloss.assign`), since n m numbers are its memory.
 
     >>> iou_matrix([[0.0, 0.0, 10.0, 10.0]], [[0.0, 0.0, 10.0, 20.0], [20.0, 20.0, 30.0, 30.0]])
     array([[0.5, 0. ]])
@@ -61,7 +61,8 @@ def iou_matrix(boxes: ArrayLike, others: ArrayLike) -> Array:
 def iou(boxes: ArrayLike, others: ArrayLike) -> Array:
     """Intersection over union of aligned xyxy boxes: (..., 4) and (..., 4) of one shape give (...), in [0, 1].
 
-    0 where both boxes have no area. `iou_loss` is 1 minus this; use that where a gradient is needed.
+    0 where the union is empty (below 2^-126, as everywhere here). NaN gives NaN, and so do boxes whose areas overflow.
+    `iou_loss` is 1 minus this; use that where a gradient is needed.
 
     >>> iou([[0.0, 0.0, 10.0, 10.0]], [[0.0, 0.0, 10.0, 20.0]])
     array([0.5])
@@ -75,6 +76,7 @@ def iou(boxes: ArrayLike, others: ArrayLike) -> Array:
     p, q = (a.astype(np.float32) if check.is_half(a.dtype) else a for a in (one, two))
     meet = np.maximum(np.minimum(p[..., 2:], q[..., 2:]) - np.maximum(p[..., :2], q[..., :2]), 0)
     intersection = meet[..., 0] * meet[..., 1]
-    union = area(p) + area(q) - intersection
-    empty = union == 0
-    return (intersection / np.where(empty, 1, union)).astype(one.dtype, copy=False)
+    with np.errstate(over="ignore", invalid="ignore"):
+        union = area(p) + area(q) - intersection
+        empty = union < EMPTY
+        return np.where(empty, 0, intersection / np.where(empty, 1, union)).astype(one.dtype, copy=False)[()]

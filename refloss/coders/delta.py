@@ -11,10 +11,11 @@ from .._engine.coding import Coder, Coding, finite, ordered, positive
 from .._engine.fma import fma
 from .._engine.record import Array, Setting
 from .._engine.scalar import exp, portable, product, rounded, total
-from ..errors import bad_type, bad_value
-from .shared import corners_formula, ends, kept, log_ratio, log_ratio_formula, quotient, size_of
+from ..errors import bad_type
+from .shared import corners_formula, ends, kept, log_ratio, log_ratio_formula, pulled, quotient, size_of
 
 FORMATS = ("xyxy", "cxcywh")
+WEIGHTS = (1e-30, 1e30)  # beyond, float32 would hold them as 0 or infinity, or without all their digits
 
 
 def centre_and_size(boxes: Any, box_format: str = "xyxy") -> tuple[Any, ...]:
@@ -97,7 +98,7 @@ def decode_axis(
     first, second = (c + kept(c_lo), w + kept(w_lo)) if centred else ends(c, c_lo, w, w_lo)
     by_centre = u_low if centred else u_low + u_high
     by_size = u_high if centred else T(0.5) * (u_high - u_low)
-    return first, second, by_centre * unit / weight, slope * (by_size * (w / scale))
+    return first, second, by_centre * unit / weight, pulled(slope * by_size, w / scale)
 
 
 @portable
@@ -114,11 +115,13 @@ def delta_decode_kernel(
 
 def delta_setting(weights: Any = (1.0, 1.0, 1.0, 1.0), wh_clip: float | None = None, box_format: str = "xyxy") -> Setting:
     way_out = "SSD's variances (0.1, 0.1, 0.2, 0.2) are the weights (10, 10, 5, 5)"
-    if isinstance(weights, str) or np.shape(weights) != (4,):
+    try:
+        four = not isinstance(weights, str) and np.shape(weights) == (4,)
+    except ValueError:  # ragged
+        four = False
+    if not four:
         bad_type("DeltaCoder", "weights", "four numbers (x, y, w, h)", repr(weights), way_out)
-    numbers = tuple(check.number("DeltaCoder", "weights", w, 0.0, math.inf, way_out) for w in weights)
-    if 0.0 in numbers or math.inf in numbers:
-        bad_value("DeltaCoder", "weights", "positive and finite", f"{numbers}", way_out)
+    numbers = tuple(check.number("DeltaCoder", "weights", w, *WEIGHTS, way_out) for w in weights)
     clip = math.inf if wh_clip is None else check.number("DeltaCoder", "wh_clip", wh_clip, 0.0, math.inf, "None does not clip")
     return Setting(check.choice("DeltaCoder", "box_format", box_format, FORMATS), (*numbers, clip))
 
@@ -145,19 +148,23 @@ class DeltaCoder(Coder):
     Domain: finite boxes with x2 >= x1 and y2 >= y1, also outside the image; priors with x2 > x1 and y2 > y1; any codes.
 
     Arguments:
-        weights: (wx, wy, ww, wh). SSD divides by its variances (0.1, 0.1, 0.2, 0.2): weights (10, 10, 5, 5).
+        weights: (wx, wy, ww, wh). SSD divides by its variances (0.1, 0.1, 0.2, 0.2): weights (10, 10, 5, 5). In
+            [1e-30, 1e30].
         wh_clip: the largest logarithm of a size that decode takes, None for no limit. torchvision, Detectron: ln(1000 / 16).
         box_format: of the boxes, "xyxy" (corners, exclusive, no +1) or "cxcywh" (centre and size). Priors are always xyxy.
 
     Methods: `encode(boxes, priors)`, `decode(codes, priors)`, and `encode_vjp`, `decode_vjp` with a third argument `upstream`, the
     gradient by the result; they return the gradient by the first argument. Boxes, codes and upstream: (..., n, 4) float64, float32,
     float16 or bfloat16 (computed in float32, rounded once); priors: (n, 4) of the same dtype (float32 with half precision),
-    shared by the axes in front.
+    shared by the axes in front. A list, or an array without rows, takes the dtype of the others.
 
     Raises ReflossError (a ValueError or TypeError) for any argument outside these, a box or a prior by its index.
     Limits: a size of 0 (or below 2^-126 of the prior's) is encoded as -inf, with gradient 0, and decoded to exactly 0. Codes of 0 are
     decoded to exactly the prior. Beyond the clip the gradient by the code is 0, at the clip 1/2 of the usual one, the mean of both
-    sides. Without a clip codes of size past 88 (float32) or 709 (float64) are decoded to infinite corners. NaN codes give NaN.
+    sides. Without a clip codes of size past 88 (float32) or 709 (float64) less the logarithm of
+    the prior's are decoded to infinite corners; float16 ends at 65504, so that
+    the size of a 100 px prior overflows from a code of 6.5. There decode_vjp gives 0 where the corners' upstreams are 0 or cancel, and
+    infinity (or NaN, of an infinite or NaN upstream) elsewhere. NaN codes give NaN.
 
     >>> import numpy as np
     >>> from refloss.coders import DeltaCoder
@@ -191,7 +198,7 @@ _SETTINGS: tuple[dict[str, Any], ...] = (
     {"weights": (0.3, 2.0, 1.5, 0.7), "wh_clip": 2.0},
     {"weights": (3.0, 1.0, 0.1, 7.0), "wh_clip": 0.0},
     {"box_format": "cxcywh"},
-    {"box_format": "cxcywh", "weights": (10.0, 10.0, 5.0, 5.0), "wh_clip": _CLIP},
+    {"box_format": "cxcywh", "weights": (10.0, 10.0, 5.0, 5.0), "wh_clip": 3.0},
 )
 DeltaCoder.codings = (
     Coding(

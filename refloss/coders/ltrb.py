@@ -5,13 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
+import numpy as np
+
 from .._engine import check
 from .._engine.coding import Coder, Coding, Problem, each, finite, ordered, positive
 from .._engine.fma import fma
 from .._engine.record import Array, Setting
 from .._engine.scalar import exp, portable, rounded, total
 from ..errors import bad_type
-from .shared import kept, log_ratio, log_ratio_formula, size_of
+from .shared import kept, log_ratio, log_ratio_formula, pulled, size_of
 
 ACTIVATIONS = ("linear", "exp")
 
@@ -85,7 +87,7 @@ def decode_side(mode: Any, sign: Any, code: Any, place: Any, unit: Any, upstream
     signed = sign * unit
     corner, rest = total(place, rounded(far, signed))
     rest = rest + fma(far_lo, signed, fma(far, signed, -rounded(far, signed)))
-    return corner + kept(rest), upstream * (signed * rate)
+    return corner + kept(rest), pulled(upstream, signed * rate)
 
 
 @portable
@@ -105,7 +107,7 @@ def ltrb_decode_kernel(
 
 
 def ltrb_setting(normalize: bool = True, activation: str = "linear") -> Setting:
-    if not isinstance(normalize, bool):
+    if not isinstance(normalize, (bool, np.bool_)):
         bad_type("LTRBCoder", "normalize", "True or False", type(normalize).__name__, "True divides distances by the stride")
     return Setting(check.choice("LTRBCoder", "activation", activation, ACTIVATIONS), (float(normalize),))
 
@@ -142,12 +144,14 @@ class LTRBCoder(Coder):
     Methods: `encode(boxes, priors)`, `decode(codes, priors)`, and `encode_vjp`, `decode_vjp` with a third argument `upstream`, the
     gradient by the result; they return the gradient by the first argument. Boxes, codes and upstream: (..., n, 4) float64, float32,
     float16 or bfloat16 (computed in float32, rounded once); priors: (n, 3) rows (x px, y px, stride) of the same dtype (float32 with
-    half precision), shared by the axes in front.
+    half precision), shared by the axes in front. A list, or an array without rows, takes the dtype of the others.
 
     Raises ReflossError (a ValueError or TypeError) for any argument outside these, a box or a prior by its index.
     Limits: with "exp" a distance of 0 (or below 2^-126 of the unit; or negative by up to 4 eps of the larger corner, as corners are rounded
     numbers) is encoded as -inf, with gradient 0, and decoded to the location exactly. Negative codes of both sides decode, with "linear",
-    to reversed boxes. NaN codes give NaN.
+    to reversed boxes. With "exp", codes past 88 (float32) or 709 (float64) less the logarithm of the stride decode to infinite corners;
+    float16 ends at 65504, which a stride of 8 reaches at a code of 9. There decode_vjp gives 0 where upstream is 0, and infinity (or NaN,
+    of a NaN upstream) elsewhere. NaN codes give NaN.
 
     >>> import numpy as np
     >>> from refloss.coders import LTRBCoder
@@ -169,6 +173,7 @@ class LTRBCoder(Coder):
 
     def __post_init__(self) -> None:
         ltrb_setting(self.normalize, self.activation)
+        object.__setattr__(self, "normalize", bool(self.normalize))
 
 
 _SETTINGS: tuple[dict[str, Any], ...] = tuple({"normalize": n, "activation": a} for n in (True, False) for a in ACTIVATIONS)

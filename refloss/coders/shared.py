@@ -57,6 +57,12 @@ def quotient(a: Any, b: Any, b_lo: Any) -> Any:
 
 
 @portable
+def pulled(upstream: Any, rate: Any) -> Any:
+    """upstream * rate, and 0 where upstream is 0 even if the rate has overflowed: what a loss ignores must not poison its gradient."""
+    return upstream * rate if upstream != type(upstream)(0) else type(upstream)(0)
+
+
+@portable
 def size_of(size: Any) -> Any:
     """A prior's size: NaN, which spreads, where it is not positive or not finite."""
     T = type(size)

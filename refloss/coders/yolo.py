@@ -14,15 +14,17 @@ from .._engine.overlap import below
 from .._engine.record import Array, Setting
 from .._engine.scalar import exp, logistic, portable, product, rounded, square_root, total
 from ..errors import bad_value
-from .shared import corners_formula, ends, log_ratio, log_ratio_formula, size_of
+from .shared import corners_formula, ends, log_ratio, log_ratio_formula, pulled, size_of
 
 SIZES = ("exp", "squared_sigmoid")
 
 
 def logit(xp: Any, fraction: Any, border: float) -> Any:
     """ln(f / (1 - f)), f held in [border, 1 - border]."""
-    f = xp.minimum(xp.maximum(fraction, border), 1 - border) if border else fraction
-    return log_ratio_formula(xp, f, 1 - f)
+    f, rest = fraction, 1 - fraction
+    if border:  # both held: 1 minus a held f would lose the digits of a small border
+        f, rest = (xp.minimum(xp.maximum(part, border), 1 - border) for part in (f, rest))
+    return log_ratio_formula(xp, f, rest)
 
 
 def yolo_encode_formula(xp: Any, boxes: Any, priors: Any, *, scale_xy: float, size: str, border: float) -> Any:
@@ -169,7 +171,7 @@ def decode_axis(mode: Any, place: Any, shape: Any, cell: Any, prior: Any, stride
     w_lo = fma(q_lo, prior, w_lo)
     low, high = ends(c, c_lo, w, w_lo)
     by_centre, by_size = u_low + u_high, T(0.5) * (u_high - u_low)
-    return low, high, by_centre * (scale * stride * (p * rest)), by_size * (steep * w)
+    return low, high, pulled(by_centre, scale * stride * (p * rest)), pulled(by_size, steep * w)
 
 
 @portable
@@ -231,11 +233,14 @@ class YOLOCoder(Coder):
     Methods: `encode(boxes, priors)`, `decode(codes, priors)`, and `encode_vjp`, `decode_vjp` with a third argument `upstream`, the
     gradient by the result; they return the gradient by the first argument. Boxes, codes and upstream: (..., n, 4) float64, float32,
     float16 or bfloat16 (computed in float32, rounded once); priors: (n, 5) rows (column, row, width px, height px, stride) of the same
-    dtype (float32 with half precision), shared by the axes in front.
+    dtype (float32 with half precision), shared by the axes in front. A list, or an array without rows, takes the dtype of the others.
 
     Raises ReflossError (a ValueError or TypeError) for any argument outside these, a box or a prior by its index.
     Limits: on the border of what can be reached (corners are rounded numbers: up to 4 eps of the larger beyond count as on it) the code is
-    -inf or inf, with gradient 0, and is decoded to the border exactly; so is a size of 0, or 4 times the anchor shape. NaN codes give NaN.
+    -inf or inf, with gradient 0, and is decoded to the border exactly; so is a size of 0, or 4 times the anchor shape. With "exp", codes
+    of size past 88 (float32) or 709 (float64) less the logarithm of the anchor's are decoded to infinite corners; float16 ends at 65504, so
+    that the size of a 100 px anchor overflows from a code of 6.5. There decode_vjp gives 0 where the corners' upstreams are 0 or cancel,
+    and infinity (or NaN, of an infinite or NaN upstream) elsewhere. NaN codes give NaN.
 
     >>> import numpy as np
     >>> from refloss.coders import YOLOCoder
@@ -269,7 +274,7 @@ _SETTINGS: tuple[dict[str, Any], ...] = (
     {"scale_xy": 1.2},
     {"scale_xy": 2.0, "size": "squared_sigmoid"},
     {"scale_xy": 1.5, "size": "squared_sigmoid"},
-    {"scale_xy": 2.0},
+    {"scale_xy": 2.0, "border": 0.25},
     {"size": "squared_sigmoid"},
     {"border": 1e-6},
     {"scale_xy": 2.0, "size": "squared_sigmoid", "border": 0.01},

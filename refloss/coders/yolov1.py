@@ -7,7 +7,7 @@ from .._engine.coding import Coder, Coding, finite, ordered, positive
 from .._engine.fma import fma
 from .._engine.record import Array, Setting
 from .._engine.scalar import portable, product, rounded, square_root, total
-from .shared import corners_formula, ends, quotient, size_of
+from .shared import corners_formula, ends, pulled, quotient, size_of
 
 
 def yolov1_encode_formula(xp: Any, boxes: Any, priors: Any) -> Any:
@@ -51,7 +51,7 @@ def decode_axis(move: Any, root: Any, cell: Any, cells: Any, u_low: Any, u_high:
     c, c_lo = quotient(place, cells, T(0))
     w, w_lo = product(root, root)
     low, high = ends(c, c_lo + place_lo / cells, w, w_lo)
-    return low, high, (u_low + u_high) / cells, (u_high - u_low) * root
+    return low, high, (u_low + u_high) / cells, pulled(u_high - u_low, root)
 
 
 @portable
@@ -93,9 +93,11 @@ class YOLOv1Coder(Coder):
     gradient by the result; they return the gradient by the first argument. Boxes are corners relative to the image ("rel_xyxy" of
     `refloss.boxes.convert`). Boxes, codes and upstream: (..., n, 4) float64, float32, float16 or bfloat16 (computed in float32,
     rounded once); priors: (n, 3) rows (column, row, S) of the same dtype (float32 with half precision), shared by the axes in front.
+    A list, or an array without rows, takes the dtype of the others.
 
     Raises ReflossError (a ValueError or TypeError) for any argument outside these, a box or a prior by its index.
     Limits: the derivative of the square root is infinite at a size of 0; encode_vjp takes it as 0 there, so that training meets no NaN.
+    Codes of size past 1.8e19 (float32) or 255 (float16) are decoded to infinite corners; decode_vjp gives 0 where upstream is 0 there too.
 
     >>> import numpy as np
     >>> from refloss.coders import YOLOv1Coder

@@ -1,16 +1,17 @@
 """What YOLOv2 and later share: heads (images, anchors, 5 + classes, rows, columns), one for each grid, and sigmoid objectness."""
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
 from .._engine import check
 from .._engine.record import Array
+from ..assign._cells import checked
 from ..coders import YOLOCoder
 from ..errors import bad_type, bad_value
 from ..losses import binary_cross_entropy, squared_error
-from ..priors import Grid, yolo_priors
+from ..priors import Grid, arguments, yolo_priors
 from ._criterion import Criterion, Parts, same_image, summed
 
 
@@ -19,6 +20,26 @@ class Yolo(Criterion):
 
     grids: tuple[Grid, ...]
     coders: tuple[YOLOCoder, ...]  # one for each grid
+    dialect: Literal["paper", "darknet"]
+
+    def _settle(
+        self, classes: Any, grids: Any, coders: Sequence[YOLOCoder], dialect: Any, normalizer: Any, outside: Any, check_outputs: bool
+    ) -> None:
+        """What every version is given, checked once."""
+        name = type(self).__name__
+        self.classes, self.grids = arguments.whole(name, "classes", classes), checked(name, grids)
+        if len(coders) != len(self.grids):
+            wanted = f"one number for each of {len(self.grids)} grids"
+            bad_value(name, "scale_xy", wanted, f"{len(coders)}", "give them in the grids' order")
+        self.coders, self.dialect, self.image_size = tuple(coders), dialect, image_size_of(self.grids)
+        check.choice(name, "outside", outside, ("error", "clip", "keep"))
+        self.normalizer, self.outside, self.check = normalizer, outside, check_outputs
+        if not callable(normalizer):
+            Criterion._divisors(self, [1])  # checks it
+
+    def _finite_boxes(self, image: Parts) -> Array:
+        """Predicted boxes for an assigner: one that has overflowed, or is NaN, meets nothing; its terms carry it on."""
+        return finite_boxes(self._boxes(image))
 
     def _split(self, outputs: Any) -> dict[str, Array]:
         heads = self._heads(outputs)
@@ -98,10 +119,26 @@ def cross_entropy(logits: Array, targets: Any, *, divisor: float, gradient: Arra
     return summed(binary_cross_entropy, logits, t, divisor=divisor, weights=weights, gradient=gradient)
 
 
-def box_targets(boxes: Array, priors: Array) -> tuple[Array, Array]:
+def cells_away(boxes: Array, priors: Array, dialect: str) -> Array:
+    """(n, 2): from the prior's cell to the centre's, in cells: 0, but for darknet's centres on the far border, which are learnt by the
+    cell that follows in memory as if it were the one beyond the border."""
+    if dialect != "darknet":
+        return np.zeros_like(boxes[:, :2])
+    away: Array = np.floor((boxes[:, :2] + boxes[:, 2:]) / 2 / priors[:, 4:]) - priors[:, :2]
+    return away
+
+
+def box_targets(boxes: Array, priors: Array, dialect: str) -> tuple[Array, Array]:
     """(n, 2) place of the centre in its cell, in cells; (n, 2) logarithm of the size over the prior's."""
-    centre = (boxes[:, :2] + boxes[:, 2:]) / 2 / priors[:, 4:] - priors[:, :2]
-    return centre, np.log((boxes[:, 2:] - boxes[:, :2]) / priors[:, 2:4])
+    place = (boxes[:, :2] + boxes[:, 2:]) / 2 / priors[:, 4:] - priors[:, :2] - cells_away(boxes, priors, dialect)
+    return place, np.log((boxes[:, 2:] - boxes[:, :2]) / priors[:, 2:4])
+
+
+def finite_boxes(boxes: Array) -> Array:
+    """Those that are finite; the others are points at 0, which no truth of any area meets."""
+    with np.errstate(invalid="ignore", over="ignore"):
+        good = np.isfinite(boxes).all(axis=1) & np.isfinite(boxes[:, 2:] - boxes[:, :2]).all(axis=1)
+    return boxes if good.all() else np.where(good[:, None], boxes, 0)
 
 
 def squared_error_of_sigmoid(logits: Array, targets: Array, *, divisor: float, gradient: Array | None, weights: Any = None) -> float:

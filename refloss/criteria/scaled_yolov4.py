@@ -14,13 +14,13 @@ from ..losses import ciou_loss
 from ..priors import Grid, scaled_yolov4_grids
 from ._criterion import Normalizer, Outside, Parts, choices
 from ._targets import Truth
-from ._yolo import box_targets, cross_entropy, image_size_of, logit
+from ._yolo import box_targets, cross_entropy, logit
 from .yolov4 import YOLOv4
 
 BALANCE = {3: (4.0, 1.0, 0.4), 4: (4.0, 1.0, 0.4, 0.1), 5: (4.0, 1.0, 0.5, 0.4, 0.1)}
 DIALECTS = {
-    "paper": {"box_gradient": "true", "ignore_needs_class": 0.0, "average_box": False, "activated": False, "objectness_weight": 1.0},
-    "darknet": {"box_gradient": "darknet", "ignore_needs_class": 0.25, "average_box": True, "activated": True, "objectness_weight": 0.4},
+    "paper": {"box_gradient": "true", "ignore_needs_class": 0.0, "average_box": False, "activated": False},
+    "darknet": {"box_gradient": "darknet", "ignore_needs_class": 0.25, "average_box": True, "activated": True},
 }
 
 
@@ -44,8 +44,10 @@ class ScaledYOLOv4(YOLOv4):
         grids: from `refloss.priors.scaled_yolov4_grids`, in the order of the outputs.
         dialect: "paper", or "darknet" (AlexeyAB/darknet with new_coords=1, yolov4-csp.cfg), which is darknet's YOLOv4 on outputs that
             have been through the sigmoid, with gradients that end there; see `YOLOv4` for what its arguments mean.
-        ratio: matches are closer in width and height than this factor (see `refloss.assign.scaled_yolov4`); the paper's dialect only.
-        balance: for each grid. box_weight, objectness_weight, class_weight: hyperparameters of the authors' code.
+        ratio: matches are closer in width and height than this factor, 4 (see `refloss.assign.scaled_yolov4`); the paper's dialect only.
+        balance: of the objectness, for each grid; by default the authors' 4, 1, 0.4 for three (in darknet's cfg, obj_normalizer).
+        class_weight: 0.5, the paper's dialect only. box_weight, objectness_weight: hyperparameters of the authors' code.
+        iou_threshold, ignore_threshold, box_loss, max_delta: darknet's dialect only (0.2, 0.7, "ciou", 5); see `YOLOv4`.
         normalizer: "batch" is the means above; a number divides plain sums instead, as darknet's dialect always does.
 
     Outputs and targets: as `YOLOv3`; in darknet's dialect outputs lie in (0, 1).
@@ -54,46 +56,65 @@ class ScaledYOLOv4(YOLOv4):
     """
 
     def __init__(
-        self, classes: int, grids: Sequence[Grid] | None = None, *, dialect: Literal["paper", "darknet"] = "paper", ratio: float = 4.0,
-        balance: Sequence[float] | None = None, scale_xy: float = 2.0, class_weight: float = 0.5,
-        iou_threshold: float = 0.2, ignore_threshold: float = 0.7,
-        box_loss: Literal["ciou", "diou", "giou", "iou", "squares"] = "ciou", box_weight: float = 0.05,
-        objectness_weight: float | None = None, label_smoothing: float = 0.0, iou_as_objectness: bool = True, max_delta: float = 5.0,
+        self, classes: int, grids: Sequence[Grid] | None = None, *, dialect: Literal["paper", "darknet"] = "paper",
+        ratio: float | None = None, balance: Sequence[float] | None = None, scale_xy: float = 2.0, class_weight: float | None = None,
+        iou_threshold: float | None = None, ignore_threshold: float | None = None,
+        box_loss: Literal["ciou", "diou", "giou", "iou", "squares"] | None = None, box_weight: float = 0.05,
+        objectness_weight: float = 1.0, label_smoothing: float = 0.0, iou_as_objectness: bool = True, max_delta: float | None = None,
         normalizer: Normalizer | None = None, outside: Outside = "error", check: bool = False,
     ) -> None:  # fmt: skip
-        chosen = choices("ScaledYOLOv4", dialect, DIALECTS, objectness_weight=objectness_weight)
-        given = tuple(grids or scaled_yolov4_grids(512))
+        self.activated = choices("ScaledYOLOv4", dialect, DIALECTS)["activated"]
+        of_paper = {"ratio": ratio, "class_weight": class_weight}
+        of_darknet = {
+            "iou_threshold": iou_threshold, "ignore_threshold": ignore_threshold, "box_loss": box_loss, "max_delta": max_delta,
+        }  # fmt: skip
+        for key, value in (of_darknet if dialect == "paper" else of_paper).items():
+            if value is not None:
+                bad_value("ScaledYOLOv4", key, f"left out with dialect={dialect!r}", repr(value), "it has no effect there")
+        given = scaled_yolov4_grids(512) if grids is None else grids
         usual: Normalizer = "batch" if dialect == "paper" else 1.0
         super().__init__(
-            classes, given, scale_xy=(scale_xy,) * len(given), dialect=dialect, iou_threshold=iou_threshold,
-            ignore_threshold=ignore_threshold, box_loss=box_loss, box_weight=box_weight, objectness_weight=chosen["objectness_weight"],
-            label_smoothing=label_smoothing, iou_as_objectness=iou_as_objectness, max_delta=max_delta,
+            classes, given, scale_xy=(scale_xy,) * len(given), dialect=dialect,
+            iou_threshold=0.2 if iou_threshold is None else iou_threshold,
+            ignore_threshold=0.7 if ignore_threshold is None else ignore_threshold, box_loss=box_loss or "ciou", box_weight=box_weight,
+            objectness_weight=objectness_weight, label_smoothing=label_smoothing, iou_as_objectness=iou_as_objectness,
+            max_delta=5.0 if max_delta is None else max_delta,
             normalizer=usual if normalizer is None else normalizer, outside=outside, check=check,
         )  # fmt: skip
-        self.ratio, self.class_weight, self.activated = ratio, class_weight, chosen["activated"]
+        self.ratio, self.class_weight = 4.0 if ratio is None else ratio, 0.5 if class_weight is None else class_weight
         weights = balance if balance is not None else BALANCE.get(len(given), (1.0,) * len(given))
         if len(weights) != len(given):
             bad_value(
                 "ScaledYOLOv4", "balance", f"one number for each of {len(given)} grids", f"{len(weights)}", "give them in the grids' order"
             )
         self.balance = tuple(weights)
-        self.image_size = image_size_of(self.grids)
-        self.coders = tuple(YOLOCoder(scale_xy=scale_xy, size="squared_sigmoid") for _ in given)
+
+    def _coders_of(self, scale_xy: Any) -> list[YOLOCoder]:
+        return [YOLOCoder(scale_xy=s, size="squared_sigmoid") for s in scale_xy]
 
     def _split(self, outputs: Any) -> dict[str, Array]:
         parts = super()._split(outputs)
         if self.activated:  # back through the sigmoid; where that has ended, one step before the end
+            for name, values in parts.items():
+                if ((values < 0) | (values > 1)).any():
+                    way_out = "darknet's dialect takes what has been through the sigmoid"
+                    bad_value("ScaledYOLOv4", "outputs", "in [0, 1]", f"{name} beyond", way_out)
             parts = {name: logit(values) for name, values in parts.items()}
         return parts
+
+    def _objectness(self, image: Parts, truth: Truth, assignment: Assignment) -> tuple[Array, Array]:
+        wanted, weights = super()._objectness(image, truth, assignment)
+        return wanted, weights * np.repeat(self.balance, [grid.count for grid in self.grids]).astype(weights.dtype)
 
     def _chain(self, codes: Array) -> Array:
         return np.ones_like(codes)
 
-    def _errors(self, codes: Array, truths: Array, prior: Array) -> Array:
+    def _errors(self, codes: Array, truths: Array, prior: Array) -> tuple[Array, Array]:
         priors = self._priors(codes.dtype)[prior]
-        place, _ = box_targets(truths, priors)
+        place, _ = box_targets(truths, priors, self.dialect)
         root = np.sqrt((truths[:, 2:] - truths[:, :2]) / (4 * priors[:, 2:4]))
-        return np.concatenate([self._places(codes[prior], prior) - place, self._probabilities(codes[prior][:, 2:]) - root], axis=1)
+        (places, steps), p = self._places(codes[prior], prior), self._probabilities(codes[prior][:, 2:])
+        return np.concatenate([places - place, p - root], axis=1), np.concatenate([steps, p * (1 - p)], axis=1)
 
     def _assign(self, image: Parts, truth: Truth) -> Assignment:
         if self.dialect == "darknet":

@@ -7,16 +7,17 @@ import numpy as np
 from .._engine import check as checks
 from .._engine.record import Array
 from ..assign.assignment import Assignment
-from ..assign.yolov1 import yolov1
+from ..assign.yolov1 import SMALLEST, matched
 from ..boxes import iou
 from ..coders import YOLOv1Coder
 from ..errors import bad_value
 from ..losses import squared_error
-from ..priors import yolov1_cells
+from ..priors import arguments, yolov1_cells
 from ._criterion import Criterion, Normalizer, Outside, Parts, choices, summed
 from ._targets import Truth
+from ._yolo import finite_boxes
 
-DIALECTS = {"paper": {"factor": 1.0}, "darknet": {"factor": 0.5}}
+DIALECTS = {"paper": {"factor": 1.0, "smallest": 0.0}, "darknet": {"factor": 0.5, "smallest": SMALLEST}}
 
 
 class YOLOv1(Criterion):
@@ -35,7 +36,8 @@ class YOLOv1(Criterion):
             plain difference; truths of less than 0.005 are dropped, and see `refloss.assign.yolov1`.
         coordinate_weight, no_object_weight: lambda_coord and lambda_noobj of the paper. object_weight, class_weight: of 2 and 4.
         iou_as_confidence: False asks for a confidence of 1 instead of the IoU (darknet's rescore=0).
-        square_roots: False if the head gives w and h themselves (darknet's sqrt=0).
+        square_roots: False if the head gives w and h themselves (darknet's sqrt=0); a negative one makes a box that meets nothing.
+        factor: of every error. smallest: truths with w or h below it, relative to the image, are dropped.
         normalizer, outside, check: see `Criterion`. The paper divides by nothing, and so does this: 1.
 
     Outputs: (images, S, S, B * 5 + C), in each cell B times x, y, sqrt w, sqrt h, confidence, then the class scores; nothing is
@@ -48,15 +50,21 @@ class YOLOv1(Criterion):
         self, classes: int = 20, image_size: int | tuple[int, int] = 448, *, grid: int = 7, boxes: int = 2,
         dialect: Literal["paper", "darknet"] = "paper", coordinate_weight: float = 5.0, no_object_weight: float = 0.5,
         object_weight: float = 1.0, class_weight: float = 1.0, iou_as_confidence: bool = True, square_roots: bool = True,
-        factor: float | None = None, normalizer: Normalizer = 1.0, outside: Outside = "error", check: bool = False,
+        factor: float | None = None, smallest: float | None = None, normalizer: Normalizer = 1.0, outside: Outside = "error",
+        check: bool = False,
     ) -> None:  # fmt: skip
-        self.classes, self.grid, self.boxes, self.dialect = classes, grid, boxes, dialect
-        self.image_size = (image_size, image_size) if isinstance(image_size, int) else image_size
+        self.classes, self.dialect = arguments.whole("YOLOv1", "classes", classes), dialect
+        self.grid, self.boxes = arguments.whole("YOLOv1", "grid", grid), arguments.whole("YOLOv1", "boxes", boxes)
+        self.image_size = arguments.size("YOLOv1", "image_size", image_size)
+        checks.choice("YOLOv1", "outside", outside, ("error", "clip", "keep"))
         self.coordinate_weight, self.no_object_weight = coordinate_weight, no_object_weight
         self.object_weight, self.class_weight = object_weight, class_weight
         self.iou_as_confidence, self.square_roots = iou_as_confidence, square_roots
-        self.factor = choices("YOLOv1", dialect, DIALECTS, factor=factor)["factor"]
+        chosen = choices("YOLOv1", dialect, DIALECTS, factor=factor, smallest=smallest)
+        self.factor, self.smallest = chosen["factor"], chosen["smallest"]
         self.normalizer, self.outside, self.check = normalizer, outside, check
+        if not callable(normalizer):
+            self._divisors([1])  # checks it
 
     def _split(self, outputs: Any) -> dict[str, Array]:
         values = checks.floats("YOLOv1", "outputs", outputs, "convert with astype(np.float32)")
@@ -77,13 +85,16 @@ class YOLOv1(Criterion):
         return whole.astype(np.asarray(outputs).dtype, copy=False)
 
     def _relative(self, codes: Array) -> Array:
-        """Boxes as fractions of the image."""
-        if not self.square_roots:
-            codes = np.concatenate([codes[..., :2], np.sqrt(np.abs(codes[..., 2:]))], axis=-1)
-        return YOLOv1Coder().decode(codes, yolov1_cells(self.grid, self.boxes, dtype=codes.dtype))
+        """Boxes as fractions of the image; reversed where a head that gives sizes themselves gives a negative one."""
+        priors = yolov1_cells(self.grid, self.boxes, dtype=codes.dtype)
+        if self.square_roots:
+            return YOLOv1Coder().decode(codes, priors)
+        centre, half = (codes[..., :2] + priors[:, :2]) / self.grid, codes[..., 2:] / 2
+        return np.concatenate([centre - half, centre + half], axis=-1)
 
     def _boxes(self, parts: Parts) -> Array:
         relative = self._relative(parts["codes"])
+        relative = np.concatenate([relative[..., :2], np.maximum(relative[..., :2], relative[..., 2:])], axis=-1)
         boxes: Array = relative * np.array([*self.image_size[::-1]] * 2, relative.dtype)
         return boxes
 
@@ -98,7 +109,8 @@ class YOLOv1(Criterion):
         return boxes
 
     def _assign(self, image: Parts, truth: Truth) -> Assignment:
-        return yolov1(self._relative(image["codes"]), self._relative_truth(truth), grid=self.grid, dialect=self.dialect)
+        boxes = finite_boxes(self._relative(image["codes"]))
+        return matched("YOLOv1", boxes, self._relative_truth(truth), self.grid, self.dialect == "darknet", self.smallest)
 
     def _image(self, image: Parts, truth: Truth, assignment: Assignment, divisor: float, gradient: Parts) -> dict[str, float]:
         positive = np.flatnonzero(assignment.positive)
@@ -121,7 +133,12 @@ class YOLOv1(Criterion):
         box = errors("codes", positive, wanted, self.coordinate_weight)
         # 2, 3
         confidence, weights = np.zeros_like(image["objectness"]), np.full_like(image["objectness"], self.no_object_weight)
-        confidence[positive] = iou(self._relative(codes)[positive], boxes) if self.iou_as_confidence else 1
+        if self.iou_as_confidence:
+            ours = self._relative(codes)[positive]
+            reversed_ = np.asarray((ours[:, 2:] < ours[:, :2]).any(axis=1))
+            confidence[positive] = np.where(reversed_, 0, iou(np.where(reversed_[:, None], 0, ours), boxes))
+        else:
+            confidence[positive] = 1
         weights[positive] = self.object_weight
         objectness = errors("objectness", slice(None), confidence, weights)
         # 4

@@ -14,7 +14,7 @@ from ..losses import softmax_cross_entropy_with_integer_labels, squared_error
 from ..priors import Grid, prior_boxes, yolov2_grids
 from ._criterion import Normalizer, Outside, Parts, choices, summed
 from ._targets import Truth
-from ._yolo import Yolo, box_targets, cross_entropy, image_size_of, relative_area, sigmoid, squared_error_of_sigmoid
+from ._yolo import Yolo, box_targets, cells_away, cross_entropy, relative_area, sigmoid, squared_error_of_sigmoid
 
 WARM_UP_IMAGES, WARM_UP_WEIGHT = 12_800, 0.01
 DIALECTS = {
@@ -41,7 +41,8 @@ class YOLOv2(Yolo):
         ignore_threshold: a prior without a truth whose predicted box has a larger IoU with any truth is ignored.
         coordinate_weight, object_weight, no_object_weight, class_weight: those of the authors' configuration by default.
         iou_as_objectness: False asks for 1 instead of the IoU (darknet's rescore=0).
-        softmax: False is a binary cross entropy for each class instead (darknet's softmax=0).
+        softmax: False is a binary cross entropy for each class instead (darknet's softmax=0); then a prior that several truths claim
+            has all their classes.
         match: "prior" compares a truth's shape with the priors', "predicted" with the predictions' in its cell (bias_match=0).
         images_seen: how many the training has seen; settable, and the head's owner counts. Only a warm-up looks at it.
         through_sigmoid, small_boxes_count_more, warm_up: what the dialects differ in.
@@ -64,13 +65,11 @@ class YOLOv2(Yolo):
         )
         self.through_sigmoid, self.small_boxes_count_more = chosen["through_sigmoid"], chosen["small_boxes_count_more"]
         self.warm_up, self.images_seen, self.match = chosen["warm_up"], images_seen, match
-        self.classes, self.grids, self.dialect = classes, tuple(grids or yolov2_grids(416)), dialect
         self.ignore_threshold, self.softmax, self.iou_as_objectness = ignore_threshold, softmax, iou_as_objectness
         self.coordinate_weight, self.class_weight = coordinate_weight, class_weight
         self.object_weight, self.no_object_weight = object_weight, no_object_weight
-        self.normalizer, self.outside, self.check = normalizer, outside, check
-        self.image_size = image_size_of(self.grids)
-        self.coders = (YOLOCoder(),) * len(self.grids)
+        given = yolov2_grids(416) if grids is None else grids
+        self._settle(classes, given, (YOLOCoder(),) * len(given), dialect, normalizer, outside, check)
 
     def _scores(self, parts: Parts) -> Array:
         if not self.softmax:
@@ -81,7 +80,7 @@ class YOLOv2(Yolo):
 
     def _assign(self, image: Parts, truth: Truth) -> Assignment:
         return yolov2(
-            self.grids, truth.boxes, predicted_boxes=self._boxes(image), ignore_threshold=self.ignore_threshold, match=self.match,
+            self.grids, truth.boxes, predicted_boxes=self._finite_boxes(image), ignore_threshold=self.ignore_threshold, match=self.match,
             dialect=self.dialect,
         )  # fmt: skip
 
@@ -93,7 +92,7 @@ class YOLOv2(Yolo):
 
         def coordinates(rows: Array, targets: Array, weights: Any) -> float:
             """1 and 2 over some priors."""
-            codes, (place, size) = image["codes"][rows], box_targets(targets, priors[rows])
+            codes, (place, size) = image["codes"][rows], box_targets(targets, priors[rows], self.dialect)
             by_place, by_size = np.empty_like(place), np.empty_like(size)
             total = through(codes[:, :2], place, divisor=divisor, weights=weights, gradient=by_place)
             total += summed(squared_error, codes[:, 2:], size, divisor=divisor, weights=weights, gradient=by_size, factor=0.5)
@@ -109,7 +108,11 @@ class YOLOv2(Yolo):
             box += coordinates(others, prior_boxes(priors)[others], WARM_UP_WEIGHT)
         # 3, 4
         wanted, weight = np.zeros_like(image["objectness"]), np.full_like(image["objectness"], self.no_object_weight)
-        wanted[positive] = iou(self._boxes(image)[positive], boxes) if self.iou_as_objectness else 1
+        if self.iou_as_objectness:
+            away = cells_away(boxes, priors[positive], self.dialect) * priors[positive][:, 4:]
+            wanted[positive] = iou(self._boxes(image)[positive] + np.tile(away, 2), boxes)
+        else:
+            wanted[positive] = 1
         weight[positive], weight[assignment.ignored] = self.object_weight, 0
         objectness = through(image["objectness"], wanted, divisor=divisor, weights=weight, gradient=gradient.get("objectness"))
         # 5
@@ -125,8 +128,9 @@ class YOLOv2(Yolo):
                 gradient=slope,
             )
         else:
-            one_hot = (labels[:, None] == np.arange(self.classes)).astype(rows.dtype)
-            classes = cross_entropy(rows, one_hot, divisor=divisor, weights=self.class_weight, gradient=slope)
+            claimed = np.zeros_like(image["classes"])  # every claimant's class
+            claimed[assignment.pairs[:, 0], truth.labels[assignment.pairs[:, 1]]] = 1
+            classes = cross_entropy(rows, claimed[positive], divisor=divisor, weights=self.class_weight, gradient=slope)
         if gradient:
             gradient["classes"][positive] = slope
         return {"box": box, "objectness": objectness, "classes": classes}

@@ -12,7 +12,7 @@ from ..losses import squared_error
 from ..priors import Grid, yolov3_grids
 from ._criterion import Normalizer, Outside, Parts, choices, summed
 from ._targets import Truth
-from ._yolo import Yolo, box_targets, cross_entropy, image_size_of, relative_area
+from ._yolo import Yolo, box_targets, cross_entropy, relative_area
 
 DIALECTS = {
     "paper": {"ignore_threshold": 0.5, "small_boxes_count_more": False},
@@ -50,14 +50,12 @@ class YOLOv3(Yolo):
         outside: Outside = "error", check: bool = False,
     ) -> None:  # fmt: skip
         chosen = choices("YOLOv3", dialect, DIALECTS, ignore_threshold=ignore_threshold, small_boxes_count_more=small_boxes_count_more)
-        self.classes, self.grids, self.dialect = classes, tuple(grids or yolov3_grids(416)), dialect
         self.ignore_threshold, self.small_boxes_count_more = chosen["ignore_threshold"], chosen["small_boxes_count_more"]
-        self.normalizer, self.outside, self.check = normalizer, outside, check
-        self.image_size = image_size_of(self.grids)
-        self.coders = (YOLOCoder(),) * len(self.grids)
+        given = yolov3_grids(416) if grids is None else grids
+        self._settle(classes, given, (YOLOCoder(),) * len(given), dialect, normalizer, outside, check)
 
     def _assign(self, image: Parts, truth: Truth) -> Assignment:
-        boxes = self._boxes(image)
+        boxes = self._finite_boxes(image)
         return yolov3(
             self.grids,
             truth.boxes,
@@ -70,7 +68,7 @@ class YOLOv3(Yolo):
         positive = np.flatnonzero(assignment.positive)
         boxes, priors = truth.boxes[assignment.gt_index[positive]], self._priors(truth.boxes.dtype)[positive]
         codes = image["codes"][positive]
-        offset, size = box_targets(boxes, priors)
+        offset, size = box_targets(boxes, priors, self.dialect)
         weights = 2 - relative_area(boxes, self.image_size)[:, None] if self.small_boxes_count_more else None
         centre_slope, size_slope = np.empty_like(offset), np.empty_like(size)
         # 1, 2

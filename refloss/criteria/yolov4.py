@@ -1,5 +1,6 @@
 """YOLOv4's loss."""
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Literal
 
@@ -13,12 +14,13 @@ from ..assign._streams import best_truth
 from ..assign.assignment import Assignment
 from ..assign.yolov4 import yolov4
 from ..coders import YOLOCoder
+from ..errors import bad_type
 from ..losses import ciou_loss, diou_loss, giou_loss, iou_loss
 from ..priors import Grid, yolov4_grids
 from ._criterion import Normalizer, Outside, Parts, choices
 from ._darknet import descent
 from ._targets import Truth
-from ._yolo import Yolo, box_targets, cross_entropy, image_size_of, relative_area, sigmoid
+from ._yolo import Yolo, box_targets, cells_away, cross_entropy, relative_area, sigmoid
 
 BOX_LOSSES: dict[str, Any] = {"iou": iou_loss, "giou": giou_loss, "diou": diou_loss, "ciou": ciou_loss}
 SCALE_XY = (1.2, 1.1, 1.05)  # strides 8, 16, 32
@@ -71,18 +73,26 @@ class YOLOv4(Yolo):
         self.box_gradient, self.average_box, self.ignore_needs_class = (
             chosen["box_gradient"], chosen["average_box"], chosen["ignore_needs_class"]
         )  # fmt: skip
-        checks.choice("YOLOv4", "box_loss", box_loss, (*BOX_LOSSES, "squares"))
-        self.classes, self.grids, self.dialect = classes, tuple(grids or yolov4_grids(608)), dialect
+        name = type(self).__name__
+        checks.choice(name, "box_loss", box_loss, (*BOX_LOSSES, "squares"))
         self.iou_threshold, self.ignore_threshold, self.max_delta = iou_threshold, ignore_threshold, max_delta
         self.box_loss, self.box_weight, self.objectness_weight = box_loss, box_weight, objectness_weight
         self.label_smoothing, self.iou_as_objectness = label_smoothing, iou_as_objectness
-        self.normalizer, self.outside, self.check = normalizer, outside, check
-        self.image_size = image_size_of(self.grids)
-        self.coders = tuple(YOLOCoder(scale_xy=s) for s in scale_xy)
+        for key, value in (("box_weight", box_weight), ("objectness_weight", objectness_weight), ("max_delta", max_delta)):
+            checks.number(name, key, value, 0.0, math.inf, "give a finite number, at least 0")
+        checks.number(name, "label_smoothing", label_smoothing, 0.0, 1.0, "0 is none")
+        checks.choice(name, "box_gradient", self.box_gradient, ("true", "darknet"))
+        given = yolov4_grids(608) if grids is None else grids
+        self._settle(classes, given, self._coders_of(scale_xy), dialect, normalizer, outside, check)
+
+    def _coders_of(self, scale_xy: Any) -> list[YOLOCoder]:
+        if not isinstance(scale_xy, Sequence):
+            bad_type(type(self).__name__, "scale_xy", "one number for each grid", repr(scale_xy), "give them in the grids' order")
+        return [YOLOCoder(scale_xy=s) for s in scale_xy]
 
     def _assign(self, image: Parts, truth: Truth) -> Assignment:
         found = yolov4(
-            self.grids, truth.boxes, predicted_boxes=self._boxes(image), iou_threshold=self.iou_threshold,
+            self.grids, truth.boxes, predicted_boxes=self._finite_boxes(image), iou_threshold=self.iou_threshold,
             ignore_threshold=self.ignore_threshold, dialect=self.dialect,
         )  # fmt: skip
         if self.ignore_needs_class:
@@ -103,7 +113,7 @@ class YOLOv4(Yolo):
         classes = self._entropy(image["classes"][positive], targets, divisor=divisor, gradient=slope)
         # 1
         box, box_slope = self._box(image, truth, assignment, divisor)
-        if self.average_box:
+        if self.average_box and self.iou_threshold < 1:  # darknet's code averages only then
             growing = (targets > self._probabilities(image["classes"][positive])).sum(axis=1)
             box_slope[positive] /= np.maximum(growing, 1)[:, None]
         if gradient:
@@ -123,13 +133,18 @@ class YOLOv4(Yolo):
         wanted = assignment.positive.astype(image["objectness"].dtype)
         if not self.iou_as_objectness:
             return wanted, (~assignment.ignored).astype(wanted.dtype)
-        _, best = best_truth(self._boxes(image), np.array(truth.boxes, order="C"))
+        seen = truth.boxes
+        if self.dialect == "darknet":  # whose list of truths ends at a centre at x = 0
+            zeros = np.flatnonzero(seen[:, 0] + seen[:, 2] == 0)
+            seen = seen[: zeros[0]] if len(zeros) else seen
+        _, best = best_truth(np.ascontiguousarray(self._finite_boxes(image)), np.array(seen, order="C"))
         learns = best > self.ignore_threshold
         if self.ignore_needs_class:
             learns &= self._probabilities(image["classes"]).max(axis=1, initial=0) > self.ignore_needs_class
         if self.box_gradient == "darknet":  # its positives keep what the ignore test left them, unless that is nothing
             wanted = np.where(learns, best, 0)
-            wanted[assignment.positive & (wanted == self._probabilities(image["objectness"]))] = 1
+            p = self._probabilities(image["objectness"])
+            wanted[assignment.positive & (np.abs(wanted - p) <= 2 * np.finfo(p.dtype).tiny)] = 1
             return wanted, np.ones_like(wanted)
         return np.where(learns & ~assignment.positive, best, wanted), np.ones_like(wanted)
 
@@ -139,11 +154,13 @@ class YOLOv4(Yolo):
         codes, slope = image["codes"], np.zeros_like(image["codes"])
         boxes, truths = self._boxes(image), truth.boxes[index]
         if self.box_loss == "squares":
-            errors = self._errors(codes, truths, prior)
+            errors, steps = self._errors(codes, truths, prior)
             weights = (2 - relative_area(truths, self.image_size))[:, None] * (self.box_weight / divisor)
-            np.add.at(slope, prior, weights * errors)
+            np.add.at(slope, prior, weights * errors * (1 if self.box_gradient == "darknet" else steps))
             return float((weights * errors**2).sum() / 2), slope
-        value, by_box = BOX_LOSSES[self.box_loss].value_and_grad(boxes[prior], truths)
+        priors = self._priors(codes.dtype)[prior]
+        there = boxes[prior] + np.tile(cells_away(truths, priors, self.dialect) * priors[:, 4:], 2)
+        value, by_box = BOX_LOSSES[self.box_loss].value_and_grad(there, truths)
         if self.box_gradient == "true":
             upstream = np.zeros_like(boxes)
             np.add.at(upstream, prior, by_box * (self.box_weight / divisor))
@@ -151,7 +168,8 @@ class YOLOv4(Yolo):
         else:
             high, wide = self.image_size
             of_image = np.array([wide, high, wide, high], codes.dtype)
-            ours, theirs = (_boxes.convert(b, "xyxy", "cxcywh") / of_image for b in (boxes[prior], truths))
+            ours, theirs = (_boxes.convert(b, "xyxy", "cxcywh") / of_image for b in (there, truths))
+            ours[:, 2:] = np.where(ours[:, 2:] == 0, 1, ours[:, 2:])  # as box.c has it
             move = descent(ours, theirs, self.box_loss) * self._chain(codes[prior]) * self.box_weight
             limit = self.max_delta or np.inf
             np.add.at(slope, prior, -np.clip(np.where(np.isfinite(move), move, 0), -limit, limit) / divisor)
@@ -161,14 +179,15 @@ class YOLOv4(Yolo):
         """How far darknet follows a box's numbers back to the codes: w and h through exp, x and y not at all."""
         return np.concatenate([np.ones_like(codes[:, :2]), np.exp(codes[:, 2:])], axis=1)
 
-    def _places(self, codes: Array, prior: Array) -> Array:
-        """(n, 2): sigma(t_x), sigma(t_y), stretched by each grid's scale_xy."""
+    def _places(self, codes: Array, prior: Array) -> tuple[Array, Array]:
+        """(n, 2): sigma(t_x), sigma(t_y), stretched by each grid's scale_xy; and the derivatives."""
         counts = [grid.count for grid in self.grids]
         scale = np.repeat([coder.scale_xy for coder in self.coders], counts)[prior][:, None].astype(codes.dtype)
-        places: Array = self._probabilities(codes[:, :2]) * scale - (scale - 1) / 2
-        return places
+        p = self._probabilities(codes[:, :2])
+        return p * scale - (scale - 1) / 2, scale * p * (1 - p)
 
-    def _errors(self, codes: Array, truths: Array, prior: Array) -> Array:
-        """Of places in the cell and logarithms of sizes, from the truth's."""
-        place, size = box_targets(truths, self._priors(codes.dtype)[prior])
-        return np.concatenate([self._places(codes[prior], prior) - place, codes[prior][:, 2:] - size], axis=1)
+    def _errors(self, codes: Array, truths: Array, prior: Array) -> tuple[Array, Array]:
+        """Of places in the cell and logarithms of sizes, from the truth's; and their derivatives by the codes."""
+        place, size = box_targets(truths, self._priors(codes.dtype)[prior], self.dialect)
+        places, steps = self._places(codes[prior], prior)
+        return np.concatenate([places - place, codes[prior][:, 2:] - size], axis=1), np.concatenate([steps, np.ones_like(size)], axis=1)

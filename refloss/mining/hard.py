@@ -10,7 +10,7 @@ from .._engine import check
 from .._engine.record import Array
 from ..boxes.ranking import top
 from ..errors import bad_value
-from .inputs import Assignments, count_of, images, indices, losses_of, same_shape
+from .inputs import Assignments, count_of, images, indices, losses_of, same_shape, times
 
 Dialect = Literal["paper", "ssd.pytorch", "torchvision"]
 DIALECTS = ("paper", "ssd.pytorch", "torchvision")
@@ -57,7 +57,7 @@ def hard_negatives(
         bad_value("hard_negatives", "min_negatives", f"0 with dialect={dialect!r}", f"{fewest}", 'only dialect="paper" has it')
     mask = np.zeros(index.shape, bool)
     for out, row, truth in images(mask, loss, index):
-        wanted = per_positive * float((truth >= 0).sum())
+        wanted = times(per_positive, int((truth >= 0).sum()))
         if which == 0:
             negatives = np.flatnonzero(truth == check.NEGATIVE)
             out[negatives] = top(row[negatives], min(max(math.floor(wanted), fewest), negatives.size))

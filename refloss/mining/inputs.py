@@ -1,6 +1,7 @@
 """The arguments of mining, checked."""
 
 from collections.abc import Iterable, Sequence
+from fractions import Fraction
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,11 @@ def same_shape(function: str, losses: Array, index: Array) -> None:
     if losses.shape != index.shape:
         way_out = 'give one loss for each prior, with reduction="none"'
         bad_value(function, "losses", f"of the shape of assignments {index.shape}", f"{losses.shape}", way_out)
+
+
+def times(factor: float, count: int) -> Fraction:
+    """factor * count with the factor as the decimal that it prints as: 0.29 * 100 is 29, where floats make it 28.999999999999996."""
+    return Fraction(repr(factor)) * count
 
 
 def count_of(function: str, argument: str, value: Any, way_out: str) -> int:

@@ -10,7 +10,7 @@ from .._engine import check
 from .._engine.record import Array
 from ..boxes.ranking import top
 from ..errors import bad_type, bad_value
-from .inputs import Assignments, count_of, images, indices
+from .inputs import Assignments, count_of, images, indices, times
 
 Seed = int | Sequence[int]
 
@@ -50,9 +50,9 @@ def random_sample(
     mask = np.zeros(index.shape, bool)
     for out, row, truth in images(mask, words, index):
         positives, negatives = np.flatnonzero(truth >= 0), np.flatnonzero(truth == check.NEGATIVE)
-        taken = positives.size if most is None else min(math.floor(most * fraction), positives.size)
+        taken = positives.size if most is None else min(math.floor(times(fraction, most)), positives.size)
         rest = negatives.size if most is None else min(most - taken, negatives.size)
-        rest = rest if limit is None else min(rest, math.floor(limit * taken))
+        rest = rest if limit is None else min(rest, math.floor(times(limit, taken)))
         for able, size in ((positives, taken), (negatives, rest)):
             out[able] = top(row[able], size)
     return mask

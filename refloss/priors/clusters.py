@@ -35,7 +35,7 @@ def kmeans_anchors(
         seed: of the starts. One seed gives one result, whatever the order of the boxes.
         starts: so many times all of this; a single one often ends in a poor optimum.
         update: "mean", as the paper and darknet; "median", of width and of height, feels outliers less
-            and mostly fits better (an average IoU of 0.570 instead of 0.550 for 20 000 log-normal sizes and k = 9).
+            and mostly fits better.
         iterations: at most so many updates of each start.
         dtype: float32 or float64. Computed in float64, rounded once.
 

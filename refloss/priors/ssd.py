@@ -46,7 +46,7 @@ def ssd_sizes(
 
     Returns levels + 1 sizes in pixels: the last serves the extra box of the last map only, and continues the series.
 
-    Raises ReflossError for scales outside (0, 1] or out of order, too few levels, or scales in parts of a per cent with "caffe".
+    Raises ReflossError for scales outside (0, 1] or with s_min above s_max, too few levels, or scales in parts of a per cent with "caffe".
 
     >>> ssd_sizes(300, 6)
     (30.0, 60.0, 112.5, 165.0, 217.5, 270.0, 322.5)
@@ -182,4 +182,7 @@ def _ratios(function: str, aspect_ratios: Any, levels: int) -> list[list[float]]
     ratios = [arguments.positive(function, "aspect_ratios", one, wanted, way_out) if np.size(one) else [] for one in lists]
     if any(r == 1 for one in ratios for r in one):
         bad_value(function, "aspect_ratios", wanted, repr(aspect_ratios), "leave out 1, whose two boxes are always there")
+    for one in ratios:
+        if len({max(r, 1 / r) for r in one}) < len(one):
+            bad_value(function, "aspect_ratios", "ratios that differ, of r and 1 / r only one", repr(one), "each ratio makes both boxes")
     return ratios

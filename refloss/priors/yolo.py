@@ -166,6 +166,18 @@ def _grids(function: str, image_size: Size, shapes: list[tuple[tuple[float, floa
     return tuple(Grid(pairs, stride, height // stride, width // stride) for pairs, stride in zip(shapes, strides, strict=True))
 
 
+def checked_grids(function: str, grids: Any) -> tuple[Grid, ...]:
+    """Grids with positive whole sizes and positive shapes."""
+    kept = []
+    for i, grid in enumerate(arguments.each(function, "grids", grids, "Grids", "call yolov3_grids(416)")):
+        if not isinstance(grid, Grid):
+            bad_type(function, "grids", "Grids", type(grid).__name__, "give a sequence of Grid, such as (grid,)")
+        shapes = arguments.shapes(function, f"grids[{i}].shapes", grid.shapes)
+        whole = (arguments.whole(function, f"grids[{i}].{name}", getattr(grid, name)) for name in ("stride", "height", "width"))
+        kept.append(Grid(shapes, *whole))
+    return tuple(kept)
+
+
 def yolo_priors(grids: Sequence[Grid], *, dtype: DTypeLike = np.float32) -> Array:
     """What YOLOv2 and later regress from, as rows (column, row, width, height, stride), for a head's whole output.
 
@@ -186,10 +198,7 @@ def yolo_priors(grids: Sequence[Grid], *, dtype: DTypeLike = np.float32) -> Arra
     height, width).transpose(1, 2, 0).ravel()]` for each scale.
     """
     name, blocks = "yolo_priors", []
-    for grid in arguments.each(name, "grids", grids, "Grids", "call yolov3_grids(416)"):
-        if not isinstance(grid, Grid):
-            way_out = "give a sequence of Grid, such as (grid,)"
-            bad_type(name, "grids", "Grids", type(grid).__name__, way_out)
+    for grid in checked_grids(name, grids):
         row, column = cells(grid.height, grid.width)
         pairs = np.asarray(grid.shapes, np.float64).reshape(-1, 2)
         block = np.empty((len(pairs), row.size, 5))
