@@ -4,6 +4,7 @@ Functions take (first, second, *, parameters), as refloss does, and answer the u
 `FocalLoss(alpha=0.25, gamma=2.0, reduction="sum")(y_true, y_pred, sample_weight=None)`.
 """
 
+from . import criteria
 from ._functions import function as _function
 from ._losses import loss_class as _loss_class
 
@@ -51,6 +52,7 @@ __all__ = [
     "SquaredError",
     "binary_cross_entropy",
     "ciou_loss",
+    "criteria",
     "diou_loss",
     "focal_loss",
     "focal_loss_with_integer_labels",
