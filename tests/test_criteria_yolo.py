@@ -95,6 +95,7 @@ def test_scaled_yolov4_by_hand() -> None:
         ("YOLOv1", {"iou_as_confidence": False, "dialect": "darknet", "square_roots": False}),
         ("YOLOv2", {"iou_as_objectness": False}),
         ("YOLOv2", {"iou_as_objectness": False, "softmax": False, "normalizer": "batch"}),
+        ("YOLOv2", {"iou_as_objectness": False, "dialect": "darknet"}),
         ("YOLOv3", {}),
         ("YOLOv3", {"normalizer": "image"}),
         ("YOLOv3", {"dialect": "darknet", "normalizer": 3.5}),

@@ -136,7 +136,7 @@ def _run(rows: Array, numbers: Array, shapes: Array, median: bool, iterations: i
     return best, score
 
 
-def _start(function: str, rows: Array, numbers: Array, k: int, random: np.random.Generator) -> Array:
+def _start(function: str, rows: Array, numbers: Array, k: int, random: Any) -> Array:
     """k-means++: distinct rows, each drawn with probability proportional to number times distance."""
     chosen: list[int] = []
     weights, best = numbers.astype(np.float64), np.zeros(len(rows))

@@ -5,6 +5,7 @@ REFLOSS_SPEED_BARS=1 ...                                                        
 """
 
 import os
+import tracemalloc
 from collections.abc import Callable
 
 import harnesses.torchvision_losses  # noqa: F401  lets torchvision be imported
@@ -76,3 +77,21 @@ def test_ratios() -> None:
         ours, theirs = seconds["ours"] * 1e3, seconds["torchvision"] * 1e3
         print(f"max_iou, {order}: ours {ours:.2f} ms, torchvision {theirs:.1f} ms: {ratio:.0f} x (bar {BAR:.0f} x)")
         assert ratio >= BAR or "REFLOSS_SPEED_BARS" not in os.environ
+
+
+def test_memory() -> None:
+    """200 000 anchors, 200 truths: bytes an anchor at the peak, beyond inputs and outputs (gt_index and pairs)."""
+    generator = np.random.default_rng(0)
+    low, side = generator.uniform(0, 800, (200_200, 2)), generator.uniform(8, 300, (200_200, 2))
+    boxes = np.concatenate([low, low + side], axis=1).astype(np.float32)
+    priors, truths = boxes[:200_000], boxes[200_000:]
+    assign.max_iou(priors[:1000], truths, low_quality_matches=True)  # compiles
+    tracemalloc.start()
+    try:
+        found = assign.max_iou(priors, truths, low_quality_matches=True)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    each = (peak - found.gt_index.nbytes - found.pairs.nbytes) / len(priors)
+    print(f"max_iou: {each:.1f} bytes an anchor (bar 24)")
+    assert each < 24

@@ -75,17 +75,39 @@ def torchvisions(what: str, given: dict[str, Any]) -> Callable[[], Any]:
     return both_ways
 
 
-CONTENDERS = {"ours": ours, "torchvision": torchvisions}
+def modules(what: str, given: dict[str, Any]) -> Callable[[], Any]:
+    """refloss_torch's modules, as a training step uses them."""
+    import torch
+
+    import refloss_torch
+
+    made = {"ssd": refloss_torch.SSD, "retinanet": refloss_torch.RetinaNet, "fcos": refloss_torch.FCOS}[what]
+    module = made(given["classes"], given["priors"], given["image_size"], dialect="torchvision")
+    leaves: dict[str, Any] = {part: torch.from_numpy(values).requires_grad_() for part, values in given["outputs"].items()}
+    targets = [{key: torch.from_numpy(values) for key, values in t.items()} for t in given["targets"]]
+
+    def both_ways() -> Any:
+        for leaf in leaves.values():
+            leaf.grad = None
+        terms = module(leaves, targets)
+        sum(terms.values()).backward()
+        return {term: value.item() for term, value in terms.items()}, {part: leaf.grad.numpy() for part, leaf in leaves.items()}
+
+    return both_ways
+
+
+CONTENDERS = {"ours": ours, "module": modules, "torchvision": torchvisions}
 
 
 @pytest.mark.parametrize("what", BARS)
 def test_the_contenders_compute_the_same(what: str) -> None:
     given = inputs(what, small=True)
-    (terms, gradient), (their_terms, their_gradient) = (contender(what, given)() for contender in CONTENDERS.values())
-    for term, value in terms.items():
-        assert value == pytest.approx(their_terms[term], rel=1e-5)
-    for part, values in gradient.items():
-        np.testing.assert_allclose(values, their_gradient[part], rtol=1e-4, atol=1e-5 * np.abs(values).max())
+    (terms, gradient), *others = (contender(what, given)() for contender in CONTENDERS.values())
+    for their_terms, their_gradient in others:
+        for term, value in terms.items():
+            assert value == pytest.approx(their_terms[term], rel=1e-5)
+        for part, values in gradient.items():
+            np.testing.assert_allclose(values, their_gradient[part], rtol=1e-4, atol=1e-5 * np.abs(values).max())
 
 
 @pytest.mark.parametrize("what", BARS)
@@ -114,10 +136,11 @@ def rise_of_the_peak(what: str, who: str) -> int:
 def test_ratio(what: str) -> None:
     given, bar = inputs(what), BARS[what]
     seconds = medians({who: contender(what, given) for who, contender in CONTENDERS.items()}, rounds=7)
-    ratio = seconds["torchvision"] / seconds["ours"]
-    said = "" if bar is None else f" (bar {bar} x)"
-    print(f"\n{what}: ours {seconds['ours'] * 1e3:.1f} ms, torchvision {seconds['torchvision'] * 1e3:.1f} ms: {ratio:.1f} x{said}")
-    assert bar is None or ratio >= bar or "REFLOSS_SPEED_BARS" not in os.environ
+    for who in ("ours", "module"):
+        ratio = seconds["torchvision"] / seconds[who]
+        said = "" if bar is None else f" (bar {bar} x)"
+        print(f"\n{what}: {who} {seconds[who] * 1e3:.1f} ms, torchvision {seconds['torchvision'] * 1e3:.1f} ms: {ratio:.1f} x{said}")
+        assert bar is None or ratio >= bar or "REFLOSS_SPEED_BARS" not in os.environ
 
 
 @pytest.mark.skipif(not RATIOS or not sys.platform.startswith("linux"), reason="set REFLOSS_SPEED=1; it reads Linux's /proc")
@@ -128,10 +151,11 @@ def test_memory(what: str) -> None:
         done = subprocess.run([sys.executable, __file__, what, who], capture_output=True, text=True, check=False)
         assert done.returncode == 0, done.stderr
         peaks[who] = int(done.stdout)
-    share = peaks["ours"] / peaks["torchvision"]
-    bar = f" (bar {MEMORY_BAR:.2f})" if what == "retinanet" else ""
-    print(f"\n{what}: ours {peaks['ours'] / 1e6:.0f} MB, torchvision {peaks['torchvision'] / 1e6:.0f} MB: {share:.2f}{bar}")
-    assert what != "retinanet" or share <= MEMORY_BAR or "REFLOSS_SPEED_BARS" not in os.environ
+    for who in ("ours", "module"):
+        share = peaks[who] / peaks["torchvision"]
+        bar = f" (bar {MEMORY_BAR:.2f})" if what == "retinanet" else ""
+        print(f"\n{what}: {who} {peaks[who] / 1e6:.0f} MB, torchvision {peaks['torchvision'] / 1e6:.0f} MB: {share:.2f}{bar}")
+        assert what != "retinanet" or share <= MEMORY_BAR or "REFLOSS_SPEED_BARS" not in os.environ
 
 
 if __name__ == "__main__":
