@@ -18,6 +18,7 @@ from refloss.criteria._targets import Truth
 from refloss.criteria.fcos import DIALECTS as OF_FCOS
 from refloss.criteria.retinanet import DIALECTS as OF_RETINANET
 from refloss.criteria.ssd import DIALECTS as OF_SSD
+from refloss.errors import ReflossError
 
 Array = np.ndarray[Any, Any]
 RECORDED = pathlib.Path(__file__).parent / "recordings" / "torchvision_criteria.json"
@@ -625,3 +626,40 @@ def test_linear_distances_that_make_no_box() -> None:
 
 if __name__ == "__main__":
     record()
+
+
+TWO = np.array([[0, 0, 10, 10], [20, 20, 30, 30]], np.float32)
+ONE = [{"gt_boxes": np.array([[1.0, 0, 11, 10]], np.float32), "gt_labels": [0]}]
+
+
+def test_outputs_as_lists_of_integers() -> None:
+    """The gradient of integers in a list is no integer: sigma' and codes as for zeros in float64."""
+    lists = {"classes": [[[0], [0]]], "codes": [[[0, 0, 0, 0]] * 2]}
+    arrays = {name: np.zeros(np.shape(values)) for name, values in lists.items()}
+    (_, got), (_, wanted) = (RetinaNet(1, TWO, 30).value_and_grad(given, ONE) for given in (lists, arrays))
+    for part, values in got.items():
+        assert values.dtype == np.float64
+        assert np.array_equal(values, wanted[part])
+        assert values.any()
+
+
+def test_the_priors_are_the_criterions_own() -> None:
+    priors = TWO.copy()
+    criterion = RetinaNet(1, priors, 30)
+    priors += 100
+    assert np.array_equal(criterion.priors, TWO)
+
+
+def test_nan_in_ssds_classes_reaches_the_loss() -> None:
+    outputs = {"classes": np.zeros((1, 2, 2), np.float32), "codes": np.zeros((1, 2, 4), np.float32)}
+    outputs["classes"][0, 1, 0] = np.nan
+    assert np.isnan(SSD(1, TWO, 30)(outputs, ONE)["classes"])
+    with pytest.raises(ReflossError, match="SSD: outputs must be numbers, got NaN in the classes of image 0"):
+        SSD(1, TWO, 30, check=True)(outputs, ONE)
+
+
+@pytest.mark.parametrize("box", [[45.0, 0, 40, 10], [-np.inf, 0, np.inf, 10]])
+def test_clipping_hides_no_box_that_is_none(box: list[float]) -> None:
+    outputs = {"classes": np.zeros((1, 2, 1)), "codes": np.zeros((1, 2, 4))}
+    with pytest.raises(ReflossError, match="finite, with x2 >= x1"):
+        RetinaNet(1, TWO, 30, outside="clip")(outputs, [{"gt_boxes": [box], "gt_labels": [0]}])

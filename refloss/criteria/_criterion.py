@@ -158,7 +158,7 @@ def summed(
 
 def _no_nan(name: str, parts: Parts) -> None:
     for part, values in parts.items():
-        wrong = np.isnan(values).reshape(len(values), -1).any(axis=1)
+        wrong = np.isnan(values).any(axis=tuple(range(1, values.ndim)))
         if wrong.any():
             got = f"NaN in the {part} of image {int(np.argmax(wrong))}"
             bad_value(name, "outputs", "numbers", got, "look at the learning rate, or at what the network was fed")
@@ -168,6 +168,12 @@ def choices(name: str, dialect: Any, dialects: Mapping[str, Mapping[str, Any]], 
     """A dialect's table with what was given instead of None."""
     check.choice(name, "dialect", dialect, tuple(dialects))
     return {**dialects[dialect], **{key: value for key, value in given.items() if value is not None}}
+
+
+def as_given(gradient: Array, values: Any) -> Array:
+    """A gradient in the dtype of what it is by: half precision again, where that was half; a list has float64."""
+    dtype = getattr(values, "dtype", None)
+    return gradient.astype(dtype, copy=False) if dtype is not None and check.is_half(np.dtype(dtype)) else gradient
 
 
 def same_image(name: str, images: Sequence[int]) -> int:

@@ -13,7 +13,7 @@ from ..coders import DeltaCoder, LTRBCoder
 from ..errors import bad_type, bad_value
 from ..losses import giou_loss, huber_loss, iou_loss, l1_loss, smooth_l1_loss
 from ..priors import arguments
-from ._criterion import Criterion, Normalizer, Outside, Parts, same_image, summed
+from ._criterion import Criterion, Normalizer, Outside, Parts, as_given, same_image, summed
 from ._targets import Truth
 
 # Of codes, or (kind "pairs") of the boxes that they are decoded to.
@@ -37,7 +37,7 @@ class Flat(Criterion):
         name = type(self).__name__
         self.classes = arguments.whole(name, "classes", classes)
         self.image_size = arguments.size(name, "image_size", image_size)
-        self.priors = _priors(name, priors, self.prior_size)
+        self.priors = _priors(name, priors, self.prior_size).copy()  # the caller may go on with theirs
         self._priors_of = {T: np.ascontiguousarray(self.priors, T) for T in (np.float32, np.float64)}
         check.choice(name, "outside", outside, ("error", "clip", "keep"))
         self.normalizer, self.outside, self.check = normalizer, outside, check_outputs
@@ -75,7 +75,7 @@ class Flat(Criterion):
         return f"this criterion has {self.classes} classes and {len(self.priors)} priors; (images, channels, rows, columns) is turned first"
 
     def _join(self, outputs: Any, gradient: Parts) -> dict[str, Array]:
-        return {part: values.astype(np.asarray(outputs[part]).dtype, copy=False) for part, values in gradient.items()}
+        return {part: as_given(values, outputs[part]) for part, values in gradient.items()}
 
     def _boxes(self, parts: Parts) -> Array:
         codes = parts["codes"]

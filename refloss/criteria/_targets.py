@@ -69,14 +69,14 @@ def _truth(function: str, name: str, entry: Any, classes: int, image_size: tuple
         got = f"{int(labels[wrong][0])} at index {int(np.argmax(wrong))}"
         bad_value(function, f"{name}.gt_labels", f"in [0, {classes - 1}]", got, "check the number of classes and the label map")
     high, wide = image_size
-    if outside == "clip":
-        boxes = np.clip(boxes, 0, np.array([wide, high, wide, high], boxes.dtype))
     no_box = ~np.isfinite(boxes).all(axis=1) | (boxes[:, 2:] < boxes[:, :2]).any(axis=1)
     if no_box.any():
         got = f"{boxes[no_box][0].tolist()} at index {int(np.argmax(no_box))}"
         bad_value(
             function, f"{name}.gt_boxes", "finite, with x2 >= x1 and y2 >= y1", got, 'boxes.convert(..., "xywh", "xyxy") makes corners'
         )
+    if outside == "clip":
+        boxes = np.clip(boxes, 0, np.array([wide, high, wide, high], boxes.dtype))
     beyond = (boxes[:, :2] < 0).any(axis=1) | (boxes[:, 2] > wide) | (boxes[:, 3] > high)
     if outside == "error" and beyond.any():
         got = f"{boxes[beyond][0].tolist()} at index {int(np.argmax(beyond))}"

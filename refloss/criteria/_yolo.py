@@ -12,7 +12,7 @@ from ..coders import YOLOCoder
 from ..errors import bad_type, bad_value
 from ..losses import binary_cross_entropy, squared_error
 from ..priors import Grid, arguments, yolo_priors
-from ._criterion import Criterion, Parts, same_image, summed
+from ._criterion import Criterion, Parts, as_given, same_image, summed
 
 
 class Yolo(Criterion):
@@ -74,7 +74,7 @@ class Yolo(Criterion):
         made, start = [], 0
         for values, grid in zip(outputs, self.grids, strict=True):
             rows = whole[:, start : start + grid.count].reshape(len(whole), len(grid.shapes), grid.height, grid.width, -1)
-            made.append(np.ascontiguousarray(np.moveaxis(rows, -1, 2)).astype(np.asarray(values).dtype, copy=False))
+            made.append(as_given(np.ascontiguousarray(np.moveaxis(rows, -1, 2)), values))
             start += grid.count
         return made
 

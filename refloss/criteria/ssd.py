@@ -50,7 +50,7 @@ class SSD(Flat):
 
     Outputs: {"classes": (images, n, classes + 1) logits, "codes": (images, n, 4)}. Targets: for each image {"gt_boxes": (m, 4) xyxy
     pixels, "gt_labels": (m,) in [0, classes)}, or padded arrays with counts. Truths without area match nothing in any dialect.
-    NaN in the classes is an error in any case: it has no rank in 3.
+    NaN in the classes is the hardest negative of all: in an image with positives the loss is NaN, so that a step can be skipped.
 
     >>> criterion = SSD(1, [[0.0, 0.0, 10.0, 10.0], [20.0, 20.0, 30.0, 30.0]], 30)
     >>> outputs = {"classes": np.zeros((1, 2, 2)), "codes": np.zeros((1, 2, 4))}
@@ -97,7 +97,8 @@ class SSD(Flat):
         # 3
         labels = self._columns[assignment.labels(truth.labels, self.classes)]
         losses = cross_entropy(image["classes"], labels)
-        mined = hard_negatives(losses, assignment, ratio=self.ratio, min_negatives=self.min_negatives, dialect=self.mining)
+        ranked = np.where(np.isnan(losses), np.inf, losses)  # a NaN is the hardest of all, and so reaches the loss
+        mined = hard_negatives(ranked, assignment, ratio=self.ratio, min_negatives=self.min_negatives, dialect=self.mining)
         # 4: only of the rows that count
         times = assignment.positive.astype(losses.dtype) + mined
         rows = np.flatnonzero(times)

@@ -13,7 +13,7 @@ from ..coders import YOLOv1Coder
 from ..errors import bad_value
 from ..losses import squared_error
 from ..priors import arguments, yolov1_cells
-from ._criterion import Criterion, Normalizer, Outside, Parts, choices, summed
+from ._criterion import Criterion, Normalizer, Outside, Parts, as_given, choices, summed
 from ._targets import Truth
 from ._yolo import finite_boxes
 
@@ -82,7 +82,7 @@ class YOLOv1(Criterion):
         side = (len(gradient["codes"]), self.grid, self.grid)
         predictors = np.concatenate([gradient["codes"], gradient["objectness"][..., None]], axis=2).reshape(*side, -1)
         whole: Array = np.concatenate([predictors, gradient["classes"].reshape(*side, -1)], axis=3)
-        return whole.astype(np.asarray(outputs).dtype, copy=False)
+        return as_given(whole, outputs)
 
     def _relative(self, codes: Array) -> Array:
         """Boxes as fractions of the image; reversed where a head that gives sizes themselves gives a negative one."""
