@@ -228,7 +228,7 @@ def test_the_squares_of_yolov4_have_a_true_gradient() -> None:
 @pytest.mark.parametrize("bad", [np.nan, np.inf, 100.0])
 @pytest.mark.parametrize("name", ["YOLOv1", "YOLOv2", "YOLOv3", "YOLOv4"])
 def test_outputs_that_overflow_do_not_raise(name: str, bad: float) -> None:
-    """float32 exp(100) is infinite; mixed precision skips such a step, so the loss must not stop the run. With NaN the loss is NaN."""
+    """float32 exp(100) is infinite; mixed precision skips such a step, so the loss must not stop the run."""
     given = outputs(name)
     given = given.astype(np.float32) if name == "YOLOv1" else [head.astype(np.float32) for head in given]
     if name == "YOLOv1":
@@ -237,6 +237,14 @@ def test_outputs_that_overflow_do_not_raise(name: str, bad: float) -> None:
         given[0][0, 0, 2, 0, 0] = bad
     terms, _ = made(name).value_and_grad(given, truths(dtype=np.float32))
     assert set(terms) == {"box", "objectness", "classes"}
+
+
+@pytest.mark.parametrize("name", ["YOLOv1", "YOLOv2", "YOLOv3", "YOLOv4"])
+def test_nan_at_matched_priors_reaches_the_loss(name: str) -> None:
+    given = outputs(name)
+    for head in arrays_of(given):
+        head[...] = np.nan  # of every predictor: YOLOv1 would take another
+    assert np.isnan(float(made(name).value_and_grad(given, truths())[0]["box"]))
 
 
 def test_darknet_rules_that_no_open_recording_shows() -> None:

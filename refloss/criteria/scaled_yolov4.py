@@ -5,6 +5,7 @@ from typing import Any, Literal, NamedTuple
 
 import numpy as np
 
+from .._engine import check as checks
 from .._engine.record import Array
 from ..assign.assignment import Assignment
 from ..assign.scaled_yolov4 import scaled_yolov4
@@ -12,16 +13,12 @@ from ..coders import YOLOCoder
 from ..errors import bad_value
 from ..losses import ciou_loss
 from ..priors import Grid, scaled_yolov4_grids
-from ._criterion import Normalizer, Outside, Parts, choices
+from ._criterion import Normalizer, Outside, Parts
 from ._targets import Truth
-from ._yolo import box_targets, cross_entropy, logit
-from .yolov4 import YOLOv4
+from ._yolo import box_targets, cross_entropy, logit, sigmoid
+from .yolov4 import DIALECTS, YOLOv4
 
 BALANCE = {3: (4.0, 1.0, 0.4), 4: (4.0, 1.0, 0.4, 0.1), 5: (4.0, 1.0, 0.5, 0.4, 0.1)}
-DIALECTS = {
-    "paper": {"box_gradient": "true", "ignore_needs_class": 0.0, "average_box": False, "activated": False},
-    "darknet": {"box_gradient": "darknet", "ignore_needs_class": 0.25, "average_box": True, "activated": True},
-}
 
 
 class Means(NamedTuple):
@@ -63,7 +60,7 @@ class ScaledYOLOv4(YOLOv4):
         objectness_weight: float = 1.0, label_smoothing: float = 0.0, iou_as_objectness: bool = True, max_delta: float | None = None,
         normalizer: Normalizer | None = None, outside: Outside = "error", check: bool = False,
     ) -> None:  # fmt: skip
-        self.activated = choices("ScaledYOLOv4", dialect, DIALECTS)["activated"]
+        checks.choice("ScaledYOLOv4", "dialect", dialect, tuple(DIALECTS))
         of_paper = {"ratio": ratio, "class_weight": class_weight}
         of_darknet = {
             "iou_threshold": iou_threshold, "ignore_threshold": ignore_threshold, "box_loss": box_loss, "max_delta": max_delta,
@@ -94,7 +91,7 @@ class ScaledYOLOv4(YOLOv4):
 
     def _split(self, outputs: Any) -> dict[str, Array]:
         parts = super()._split(outputs)
-        if self.activated:  # back through the sigmoid; where that has ended, one step before the end
+        if self.dialect == "darknet":  # back through the sigmoid; where that has ended, one step before the end
             for name, values in parts.items():
                 if ((values < 0) | (values > 1)).any():
                     way_out = "darknet's dialect takes what has been through the sigmoid"
@@ -113,7 +110,7 @@ class ScaledYOLOv4(YOLOv4):
         priors = self._priors(codes.dtype)[prior]
         place, _ = box_targets(truths, priors, self.dialect)
         root = np.sqrt((truths[:, 2:] - truths[:, :2]) / (4 * priors[:, 2:4]))
-        (places, steps), p = self._places(codes[prior], prior), self._probabilities(codes[prior][:, 2:])
+        (places, steps), p = self._places(codes[prior], prior), sigmoid(codes[prior][:, 2:])
         return np.concatenate([places - place, p - root], axis=1), np.concatenate([steps, p * (1 - p)], axis=1)
 
     def _assign(self, image: Parts, truth: Truth) -> Assignment:

@@ -96,12 +96,9 @@ class YOLOv4(Yolo):
             ignore_threshold=self.ignore_threshold, dialect=self.dialect,
         )  # fmt: skip
         if self.ignore_needs_class:
-            unsure = found.ignored & (self._probabilities(image["classes"]).max(axis=1, initial=0) <= self.ignore_needs_class)
+            unsure = found.ignored & (sigmoid(image["classes"]).max(axis=1, initial=0) <= self.ignore_needs_class)
             found.gt_index[unsure] = NEGATIVE
         return found
-
-    def _probabilities(self, values: Array) -> Array:
-        return sigmoid(values)
 
     def _image(self, image: Parts, truth: Truth, assignment: Assignment, divisor: float, gradient: Parts) -> dict[str, float]:
         # 3: classes first, since darknet divides box gradients by what comes out
@@ -110,23 +107,20 @@ class YOLOv4(Yolo):
         claimed[assignment.pairs[:, 0], truth.labels[assignment.pairs[:, 1]]] = 1
         targets = claimed[positive] * (1 - self.label_smoothing) + 0.5 * self.label_smoothing
         slope = np.empty_like(targets)
-        classes = self._entropy(image["classes"][positive], targets, divisor=divisor, gradient=slope)
+        classes = cross_entropy(image["classes"][positive], targets, divisor=divisor, gradient=slope)
         # 1
         box, box_slope = self._box(image, truth, assignment, divisor)
         if self.average_box and self.iou_threshold < 1:  # darknet's code averages only then
-            growing = (targets > self._probabilities(image["classes"][positive])).sum(axis=1)
+            growing = (targets > sigmoid(image["classes"][positive])).sum(axis=1)
             box_slope[positive] /= np.maximum(growing, 1)[:, None]
         if gradient:
             gradient["classes"][positive], gradient["codes"][:] = slope, box_slope
         # 2
         wanted, weights = self._objectness(image, truth, assignment)
-        objectness = self._entropy(
+        objectness = cross_entropy(
             image["objectness"], wanted, divisor=divisor, weights=weights * self.objectness_weight, gradient=gradient.get("objectness")
         )
         return {"box": box, "objectness": objectness, "classes": classes}
-
-    def _entropy(self, values: Array, targets: Array, *, divisor: float, gradient: Array | None, weights: Any = None) -> float:
-        return cross_entropy(values, targets, divisor=divisor, weights=weights, gradient=gradient)
 
     def _objectness(self, image: Parts, truth: Truth, assignment: Assignment) -> tuple[Array, Array]:
         """Targets and weights of the objectness."""
@@ -140,10 +134,10 @@ class YOLOv4(Yolo):
         _, best = best_truth(np.ascontiguousarray(self._finite_boxes(image)), np.array(seen, order="C"))
         learns = best > self.ignore_threshold
         if self.ignore_needs_class:
-            learns &= self._probabilities(image["classes"]).max(axis=1, initial=0) > self.ignore_needs_class
+            learns &= sigmoid(image["classes"]).max(axis=1, initial=0) > self.ignore_needs_class
         if self.box_gradient == "darknet":  # its positives keep what the ignore test left them, unless that is nothing
             wanted = np.where(learns, best, 0)
-            p = self._probabilities(image["objectness"])
+            p = sigmoid(image["objectness"])
             wanted[assignment.positive & (np.abs(wanted - p) <= 2 * np.finfo(p.dtype).tiny)] = 1
             return wanted, np.ones_like(wanted)
         return np.where(learns & ~assignment.positive, best, wanted), np.ones_like(wanted)
@@ -183,7 +177,7 @@ class YOLOv4(Yolo):
         """(n, 2): sigma(t_x), sigma(t_y), stretched by each grid's scale_xy; and the derivatives."""
         counts = [grid.count for grid in self.grids]
         scale = np.repeat([coder.scale_xy for coder in self.coders], counts)[prior][:, None].astype(codes.dtype)
-        p = self._probabilities(codes[:, :2])
+        p = sigmoid(codes[:, :2])
         return p * scale - (scale - 1) / 2, scale * p * (1 - p)
 
     def _errors(self, codes: Array, truths: Array, prior: Array) -> tuple[Array, Array]:
