@@ -66,7 +66,7 @@ def autodiff_gradient(batch: Batch) -> Golden:
         return wanted
     largest = np.abs(wanted.number).max(axis=-1, keepdims=True)
     if kind == "pairs":
-        first, second = (_corners(a.astype(np.float64), batch.parameters.get("box_format")) for a in (batch.first, batch.second))
+        first, second = (corners(a.astype(np.float64), batch.parameters.get("box_format")) for a in (batch.first, batch.second))
         both = np.stack([first.reshape(-1, 2, 2), second.reshape(-1, 2, 2)], axis=1).reshape(-1, 4, 2)
         extent = (both.max(axis=1) - both.min(axis=1)).max(axis=-1, keepdims=True)
         floor = np.maximum(largest, np.where(extent > 0, 1 / np.where(extent > 0, extent, 1), 0))
@@ -75,7 +75,8 @@ def autodiff_gradient(batch: Batch) -> Golden:
     return replace(wanted, scale=np.maximum(wanted.scale, floor))
 
 
-def _corners(boxes: Array, box_format: Any) -> Array:
+def corners(boxes: Array, box_format: Any) -> Array:
+    """Boxes as (x1, y1, x2, y2)."""
     if box_format != "cxcywh":
         return boxes
     center, half = boxes[:, :2], boxes[:, 2:] / 2

@@ -1,5 +1,6 @@
 """`refloss check MODULE:CALLABLE --as assign.max_iou`: from a callable to a report on golden scenes."""
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -13,6 +14,7 @@ from .scene_judging import Explanation, Outcome, explain
 from .scene_offers import USUAL, names, offer
 from .scenes import Scene, Scenes, load
 from .target import Target, locate
+from .vectors import INTERPRETATION
 
 DTYPES = ("float32", "float64")
 SHOWN = 5
@@ -211,7 +213,8 @@ def _document(
     named = bool(explanations) or any(one["kind"] != "note" for one in findings)
     answered = sorted({name for one in done for name in one.got or ()})
     return {
-        "schema": 1, "report": "scenes", "command": request.command, "function": file.function, "callable": the_plan.target.spec,
+        "schema": 1, "report": "scenes", "interpretation": INTERPRETATION, "command": request.command, "function": file.function,
+        "via": "callable", "callable": the_plan.target.spec, "language": "Python",
         "package": the_plan.target.package, "version": the_plan.target.version, "arrays": arrays,
         "arguments": {**the_plan.arrays, **{theirs: ours for ours, theirs in the_plan.passed.items()}},
         "constants": {name: v if isinstance(v, (str, int, float, bool, type(None))) else repr(v) for name, v in the_plan.constants.items()},
@@ -221,8 +224,14 @@ def _document(
         "raised": sum(one.got is None for one in done), "findings": findings, "passed": not wrong,
         "worst": [_case(file, one) for one in _worst(wrong)],
         "deviations": [_explanation(file, one) for one in explanations],
-        "known": "right" if not wrong else "named" if named else "unknown",
+        "known": "right" if not wrong else "named" if named else "unknown", "unknown": None, "failures": failures(wrong), "unanswered": [],
+        "troubles": [], "plots": [], "expected": None,
     }  # fmt: skip
+
+
+def failures(wrong: Sequence[Outcome]) -> list[dict[str, Any]]:
+    """Every answer that is not right."""
+    return [{"id": one.scene.id, "dtype": one.dtype, "what": "answer", "error_eps": math.inf, "matters": True} for one in wrong]
 
 
 def _worst(wrong: Sequence[Outcome]) -> list[Outcome]:

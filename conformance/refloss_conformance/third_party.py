@@ -1,19 +1,18 @@
 """`refloss check MODULE:CALLABLE --as LOSS`: from a callable to a report."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from .calling import Caller, CannotCall, Manner, smoke
-from .cases import Batch, batches, known, notes
+from .cases import Batch, batches, known
+from .engine import Answered, Subject, document, group_row
 from .errors import UsageError
-from .explain import Explanation, explain
 from .frameworks import NAMES, framework, native
 from .mapping import Plan, plan
-from .target import Target, locate
-from .verdict import Judged, judge, tally, worst_cases
+from .target import locate
 
 DTYPES = ("float32", "float64")
 RETURNS = ("value", "value_and_grad", "similarity")
@@ -83,27 +82,6 @@ def _findings(manner: Manner, stated: str) -> list[dict[str, str]]:
     return found
 
 
-def _precision(judged: Sequence[Judged], boxes: bool) -> tuple[list[dict[str, str]], Sequence[Judged]]:
-    """Is float64 computed in float32? Then its results are explained as those of float32."""
-    shares, round_trips = [], []
-    for one in judged:
-        if one.batch.dtype == "float64":
-            plain = one.batch.with_kind("basic") & (one.value.wanted.number.reshape(len(one.batch), -1) != 0).all(axis=1)
-            shares += list(one.value.severity.reshape(len(one.batch), -1).max(axis=1)[plain])
-            with np.errstate(over="ignore"):
-                round_trips += list(one.value.got[plain].astype(np.float32).astype(np.float64).ravel() == one.value.got[plain].ravel())
-    if not shares or np.mean(round_trips) < 0.9 or not 1e-10 < float(np.median(shares)) < 1e-6:
-        return [], judged
-    text = "float64 is computed with float32's precision: plain cases are off by about 1e-8"
-    effect = "None for training in float32; a check of the gradient by finite differences in float64 fails."
-    lower = [
-        judge(replace(one.batch, dtype="float32"), one.value.got, None if one.gradient is None else one.gradient.got, boxes)
-        if one.batch.dtype == "float64" else one
-        for one in judged
-    ]  # fmt: skip
-    return [{"kind": "precision", "name": "float64_in_float32", "text": text, "effect": effect}], lower
-
-
 def _dtype_problem(caller: Caller, loss: Any, the_plan: Plan, manner: Manner, dtype: str) -> str | None:
     """Why a dtype cannot be tested, or None."""
     easy = easy_cases(loss, the_plan, dtype)
@@ -134,13 +112,20 @@ def run(request: Request, step: Callable[[str, int, int], None] = lambda *_: Non
     dtypes: dict[str, str | None] = {}
     for dtype in wanted:
         dtypes[dtype] = None if dtype == smoke_dtype else _dtype_problem(caller, loss, the_plan, manner, dtype)
-    judged, groups = _run_groups(caller, loss, the_plan, manner, [d for d in wanted if dtypes[d] is None], step)
+    answers, groups = _run_groups(caller, loss, the_plan, manner, [d for d in wanted if dtypes[d] is None], step)
     step("explaining", 1, 1)
+    connected = any(one.gradient is not None for one in answers)
     findings = _findings(manner, request.reduction)
-    low, evidence = _precision(judged, loss.kind == "pairs")
-    findings += low
-    explanations = explain(evidence)
-    return _document(request, loss, target, the_plan, arrays, caller, dtypes, groups, judged, findings, explanations)
+    if not connected and caller.gradients:
+        text = f"the result is not connected to {the_plan.first} in {arrays}: there is no gradient"
+        effect = "Nothing is learned from it; look for detach(), numpy() or float() on the way."
+        findings.append({"kind": "deviation", "name": "gradient_cut", "text": text, "effect": effect})
+    subject = Subject(
+        target.spec, request.command, package=target.package, version=target.version, arrays=arrays,
+        gradients=_how(caller, arrays, connected), constants=the_plan.constants,
+        arguments={loss.arrays[0]: the_plan.first, loss.arrays[1]: the_plan.second, **the_plan.passed},
+    )  # fmt: skip
+    return document(subject, loss, answers, groups=groups, dtypes=dtypes, findings=findings)
 
 
 def _first_manner(caller: Caller, loss: Any, the_plan: Plan, wanted: Sequence[str]) -> tuple[Manner, str]:
@@ -159,25 +144,14 @@ def _first_manner(caller: Caller, loss: Any, the_plan: Plan, wanted: Sequence[st
 
 def _run_groups(
     caller: Caller, loss: Any, the_plan: Plan, manner: Manner, dtypes: Sequence[str], step: Callable[[str, int, int], None]
-) -> tuple[list[Judged], list[dict[str, Any]]]:
+) -> tuple[list[Answered], list[dict[str, Any]]]:
     """Every group that can be run, and what became of each."""
-    judged: list[Judged] = []
+    answers: list[Answered] = []
     groups: dict[str, dict[str, Any]] = {}
     todo = batches(loss.name, dtypes)
     for done, batch in enumerate(todo):
         step(batch.group, done, len(todo))
-        group = groups.setdefault(
-            batch.group,
-            {
-                "id": batch.group,
-                "parameters": dict(batch.parameters),
-                "status": "run",
-                "reason": None,
-                "cases": 0,
-                "left_out": 0,
-                "why_left_out": "",
-            },
-        )
+        group = groups.setdefault(batch.group, group_row(batch))
         reason = the_plan.reason_to_skip(batch.parameters)
         if reason is not None:
             group.update(status="skipped", reason=reason)
@@ -196,8 +170,8 @@ def _run_groups(
         group["left_out"] += whole - len(usable)
         if len(usable) < len(batch):
             group["why_left_out"] = "codes for rows without a class, which it does not take"
-        judged.append(judge(usable, outcome.value, outcome.gradient, loss.kind == "pairs"))
-    return judged, list(groups.values())
+        answers.append(Answered(usable, outcome.value, outcome.gradient))
+    return answers, list(groups.values())
 
 
 def _tolerant(caller: Caller, batch: Batch, manner: Manner) -> tuple[Batch, Any]:
@@ -214,53 +188,9 @@ def _tolerant(caller: Caller, batch: Batch, manner: Manner) -> tuple[Batch, Any]
         return usable, caller.batch(usable, manner)
 
 
-def _document(
-    request: Request, loss: Any, target: Target, the_plan: Plan, arrays: str, caller: Caller, dtypes: Mapping[str, str | None],
-    groups: list[dict[str, Any]], judged: Sequence[Judged], findings: list[dict[str, str]], explanations: Sequence[Explanation],
-) -> dict[str, Any]:  # fmt: skip
-    value, gradient = tally(judged, "value"), tally(judged, "gradient")
-    if gradient is None and caller.gradients:
-        text = f"the result is not connected to {the_plan.first} in {arrays}: there is no gradient"
-        effect = "Nothing is learned from it; look for detach(), numpy() or float() on the way."
-        findings = [*findings, {"kind": "deviation", "name": "gradient_cut", "text": text, "effect": effect}]
-    cases = sum(len(one.batch) for one in judged)
-    errored = any(group["status"] == "errored" for group in groups)
-    faulty = any(finding["kind"] == "deviation" for finding in findings)
-    parts = [part for part in (value, gradient) if part is not None]
-    imprecise = any(finding["kind"] == "precision" for finding in findings)
-    strict = cases > 0 and not errored and not faulty and not imprecise and all(part["strict"]["passed"] for part in parts)
-    deciding = [gradient] if gradient is not None and loss.kind != "codes" else parts
-    training = cases > 0 and not errored and not faulty and all(p["training"]["passed"] for p in deciding)
-    training = training and all(part["not_finite"] == 0 for part in parts)
-    return {
-        "schema": 1, "report": "callable", "command": request.command, "loss": loss.name, "callable": target.spec,
-        "package": target.package,
-        "version": target.version, "arrays": arrays, "gradients": _how(caller, arrays, gradient is not None),
-        "arguments": {loss.arrays[0]: the_plan.first, loss.arrays[1]: the_plan.second, **the_plan.passed},
-        "constants": {name: _plain(v) for name, v in the_plan.constants.items()},
-        "dtypes": [{"dtype": name, "run": reason is None, "reason": reason} for name, reason in dtypes.items()],
-        "groups": groups, "cases": cases, "findings": findings, "value": value, "gradient": gradient,
-        "strict": strict, "training": training, "worst": worst_cases(judged, notes(loss.name), loss.arrays),
-        "deviations": [_explanation(one) for one in explanations],
-        "known": "right" if strict else "named" if explanations or faulty or imprecise else "unknown",
-    }  # fmt: skip
-
-
 def _how(caller: Caller, arrays: str, found: bool) -> str:
     if caller.returns == "value_and_grad":
         return "returned"
     if not caller.framework.differentiates:
         return "none: NumPy has no autodiff (return (value, gradient) and say --returns value_and_grad)"
     return f"{arrays} autodiff" if found else f"none: the result is not connected to the input in {arrays}"
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)
-
-
-def _explanation(one: Explanation) -> dict[str, Any]:
-    return {
-        "names": [c.name for c in one.stack], "titles": [c.title for c in one.stack], "constants": [c.constant for c in one.stack],
-        "seen": [c.deviation.seen for c in one.stack], "effects": [c.deviation.effect for c in one.stack],
-        "explained": one.explained, "failing": one.failing, "contradicted": one.contradicted, "complete": one.complete,
-    }  # fmt: skip
