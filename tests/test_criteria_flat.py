@@ -546,7 +546,7 @@ MADE: list[tuple[Any, dict[str, Any], type[Exception], str]] = [
     (FCOS, {"activation": "softplus"}, ValueError, "FCOS: activation must be 'exp' or 'linear' or 'relu', got 'softplus'"),
     (FCOS, {"score": "sum"}, ValueError, "FCOS: score must be 'geometric' or 'product', got 'sum'"),
     (FCOS, {"box_loss": "l1"}, ValueError, "FCOS: box_loss must be 'giou' or 'iou' or 'log_iou', got 'l1'"),
-    (FCOS, {"normalize": 1}, TypeError, "LTRBCoder: normalize must be True or False, got int"),
+    (FCOS, {"normalize": 1}, TypeError, "FCOS: normalize must be True or False, got 1"),
 ]
 
 

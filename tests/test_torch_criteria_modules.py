@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from criteria_scenes import arrays_of
 from test_torch_criteria import as_tensors, module, outputs, targets
 
 from refloss.errors import ReflossError
@@ -95,6 +96,39 @@ def test_one_gradient_is_kept_and_no_outputs() -> None:
     assert sum(kept) <= sum(head.nbytes for head in given) + 64
     given[0].sigmoid_()
     loss.backward()
+
+
+@pytest.mark.parametrize("name", ["SSD", "YOLOv3"])
+def test_backward_hands_out_what_nobody_needs_again(name: str) -> None:
+    """Of the plain sum the saved gradient itself; a kept graph, whose second backward must find it untouched, gives copies."""
+
+    def loss_of(given: Any) -> Any:
+        return sum(module(name)(given, targets()).values())
+
+    given = as_tensors(outputs(name))
+    leaves = arrays_of(given)
+    wanted = [gradient.clone() for gradient in torch.autograd.grad(loss_of(given), leaves)]
+    saved: list[int] = []
+    with torch.autograd.graph.saved_tensors_hooks(lambda t: saved.append(t.data_ptr()) or t, lambda t: t):
+        loss = loss_of(given)
+    assert {g.data_ptr() for g in torch.autograd.grad(loss, leaves)} <= set(saved)
+    loss = loss_of(given)
+    for upstream in (1.0, 1.0, 3.0, 1.0):
+        found = torch.autograd.grad(upstream * loss, leaves, retain_graph=True)
+        for gradient, one in zip(found, wanted, strict=True):
+            assert torch.equal(gradient, upstream * one)
+            gradient.zero_()  # the user's own
+    loss.backward(retain_graph=True)
+    for leaf in leaves:
+        leaf.grad.zero_()
+    loss.backward()
+    assert all(torch.equal(leaf.grad, one) for leaf, one in zip(leaves, wanted, strict=True))
+    weight = torch.ones((), dtype=torch.float64, requires_grad=True)
+    found = torch.autograd.grad(weight * loss_of(given), leaves, create_graph=True, retain_graph=False)
+    with pytest.raises(ReflossError, match="no second derivatives"):
+        torch.autograd.grad(found[0].sum(), weight)
+    two = torch.autograd.grad(loss_of(given), leaves, torch.tensor([1.0, 2.0], dtype=torch.float64), is_grads_batched=True)
+    assert all(torch.equal(both, torch.stack([one, 2 * one])) for both, one in zip(two, wanted, strict=True))
 
 
 def test_where_processes_add() -> None:

@@ -4,6 +4,7 @@ A criterion sees a head's outputs as *parts*, arrays (images, priors, ...) by na
 only; its gradient is that part's. So a term can be weighted afterwards by scaling one part of the gradient.
 """
 
+import math
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar, Literal, NamedTuple
@@ -13,8 +14,9 @@ import numpy as np
 from .. import boxes as _boxes
 from .._engine import call, check
 from .._engine.record import Array, Loss
+from .._engine.threads import SERIAL_BELOW, over_blocks
 from ..assign.assignment import Assignment
-from ..errors import bad_value
+from ..errors import bad_type, bad_value
 from ._targets import Truth, truths
 
 Parts = Mapping[str, Array]
@@ -37,7 +39,7 @@ class Criterion(ABC):
     normalizer: what every term is divided by. "batch": max(1, positives of the batch). "image": each image by max(1, its positives),
         and the mean over images. A positive number. Or a function of the list of positives (one for each image) that gives one.
     outside: truths that leave the image are an "error", or "clip" them, or "keep" them as they are.
-    check: look for NaN in the outputs first, and name image and part.
+    check: look for NaN in the outputs first, and name image and part; where a loss is of boxes, name codes whose box has overflowed.
     """
 
     terms: ClassVar[dict[str, str]]  # name of a term -> name of the part that it depends on
@@ -58,15 +60,22 @@ class Criterion(ABC):
     def decode(self, outputs: Any) -> tuple[Array, Array]:
         """(boxes (images, priors, 4) xyxy pixels, scores (images, priors, classes)) of a head's outputs."""
         parts = self._split(outputs)
+        if self.check:
+            _no_nan(type(self).__name__, parts)
         return self._boxes(parts), self._scores(parts)
 
     def select(
         self, outputs: Any, *, score_threshold: float = 0.05, iou_threshold: float = 0.5, max_detections: int = 100
     ) -> list[Detections]:
-        """The detections of each image: scores above the threshold, then non-maximum suppression for each class."""
+        """The detections of each image: scores above the threshold, then non-maximum suppression for each class.
+
+        A prior whose box has no finite area (a size that overflowed, NaN) or is reversed is none; of a NaN check=True tells.
+        """
         found = []
+        limits: Any = {"score_threshold": score_threshold, "iou_threshold": iou_threshold, "max_detections": max_detections}
         for boxes, scores in zip(*self.decode(outputs), strict=True):
-            kept = _boxes.select(boxes, scores, score_threshold=score_threshold, iou_threshold=iou_threshold, max_detections=max_detections)
+            sound = _of_finite_area(boxes)
+            kept = _boxes.select(*((boxes, scores) if sound.all() else (boxes[sound], scores[sound])), **limits)
             found.append(Detections(kept.boxes, kept.scores, kept.labels))
         return found
 
@@ -88,9 +97,20 @@ class Criterion(ABC):
     def _assign(self, image: Parts, truth: Truth) -> Assignment:
         """Which truth each prior belongs to."""
 
-    @abstractmethod
     def _image(self, image: Parts, truth: Truth, assignment: Assignment, divisor: Any, gradient: Parts) -> dict[str, float]:
         """The terms of one image; `gradient` (no parts: not wanted) holds zeros, to be filled."""
+        raise NotImplementedError
+
+    def _batch(
+        self, parts: Parts, given: list[Truth], assignments: list[Assignment], divisors: list[Any], gradient: Parts
+    ) -> dict[str, float]:
+        """The terms of the batch, an image after the other; who has a quicker way puts it here in place of `_image`."""
+        total = dict.fromkeys(self.terms, 0.0)
+        for i, (truth, assignment, divisor) in enumerate(zip(given, assignments, divisors, strict=True)):
+            image, slope = ({part: values[i] for part, values in of.items()} for of in (parts, gradient))
+            for term, value in self._image(image, truth, assignment, divisor, slope).items():
+                total[term] += value
+        return total
 
     def _count(self, assignment: Assignment) -> int:
         return int(assignment.positive.sum())
@@ -108,12 +128,20 @@ class Criterion(ABC):
         assignments = [self._assign(image, truth) for image, truth in zip(each, given, strict=True)]
         divisors = self._shares(given, assignments)
         gradient = {part: np.zeros(values.shape, values.dtype) for part, values in parts.items()} if wanted else {}
-        total = dict.fromkeys(self.terms, 0.0)
-        for i, (image, truth, assignment, divisor) in enumerate(zip(each, given, assignments, divisors, strict=True)):
-            found = self._image(image, truth, assignment, divisor, {part: values[i] for part, values in gradient.items()})
-            for term, value in found.items():
-                total[term] += value
+        total = self._batch(parts, given, assignments, divisors, gradient) if images else dict.fromkeys(self.terms, 0.0)
         return {term: first.dtype.type(value) for term, value in total.items()}, gradient
+
+    def _told(self, value: float, codes: Array, slope: Array) -> float:
+        """A loss of boxes: NaN where its gradient by the codes is. IoU is 0 of a box with a side that overflowed, its slope is no number,
+        and whoever skips a step on a loss that is not finite must see that. With check=True it is an error."""
+        wrong = np.isnan(slope).any(axis=-1)
+        if not wrong.any():
+            return value
+        if self.check:
+            way_out = "bound the codes, with wh_clip where there is one, or lower the learning rate"
+            got = f"codes {codes[np.argmax(wrong)].tolist()}"
+            bad_value(type(self).__name__, "outputs", "codes of boxes with a finite area", got, way_out)
+        return math.nan
 
     def _shares(self, given: list[Truth], assignments: list[Assignment]) -> list[Any]:
         """What each image is divided by: its `divisor`."""
@@ -156,6 +184,37 @@ def summed(
     return total / divisor
 
 
+def summed_rows(
+    loss: Loss[Any], logits: Array, labels: Array, rows: Array, *, divisor: float, weights: Array, gradient: Array | None = None
+) -> float:
+    """`summed` of some rows of many; their gradient goes to its rows in `gradient`. labels, weights: of the rows.
+
+    In pieces by several threads, so that copies stay in a cache and nobody waits alone for the pages of a fresh gradient.
+    """
+    size = max(1, SERIAL_BELOW // 2 // logits.shape[1])  # a piece is too small for threads of its own
+    found = [0.0] * -(-len(rows) // size)
+
+    def some(first: int, last: int) -> None:
+        for k in range(first, last):
+            piece = slice(k * size, (k + 1) * size)
+            x = logits[rows[piece]]
+            slope = None if gradient is None else np.empty_like(x)
+            found[k] = summed(loss, x, labels[piece], divisor=divisor, weights=weights[piece], gradient=slope)
+            if gradient is not None:
+                gradient[rows[piece]] = slope
+
+    over_blocks(some, len(found), len(rows) * logits.shape[1])
+    return sum(found)
+
+
+def _of_finite_area(boxes: Array) -> Array:
+    """(n,) which boxes can be compared with others."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        sizes = boxes[:, 2:] - boxes[:, :2]
+        found: Array = np.isfinite(sizes.prod(axis=1)) & (sizes >= 0).all(axis=1)
+    return found
+
+
 def _no_nan(name: str, parts: Parts) -> None:
     for part, values in parts.items():
         wrong = np.isnan(values).any(axis=tuple(range(1, values.ndim)))
@@ -164,9 +223,17 @@ def _no_nan(name: str, parts: Parts) -> None:
             bad_value(name, "outputs", "numbers", got, "look at the learning rate, or at what the network was fed")
 
 
+def flags(name: str, **given: Any) -> None:
+    """Each is True or False; None, the dialect's, is not asked here."""
+    for argument, value in given.items():
+        if value is not None and not isinstance(value, (bool, np.bool_)):
+            bad_type(name, argument, "True or False", repr(value), "a string or number is no such choice")
+
+
 def choices(name: str, dialect: Any, dialects: Mapping[str, Mapping[str, Any]], **given: Any) -> dict[str, Any]:
     """A dialect's table with what was given instead of None."""
     check.choice(name, "dialect", dialect, tuple(dialects))
+    flags(name, **{key: value for key, value in given.items() if isinstance(dialects[dialect].get(key), bool)})
     return {**dialects[dialect], **{key: value for key, value in given.items() if value is not None}}
 
 

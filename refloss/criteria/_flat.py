@@ -13,7 +13,7 @@ from ..coders import DeltaCoder, LTRBCoder
 from ..errors import bad_type, bad_value
 from ..losses import giou_loss, huber_loss, iou_loss, l1_loss, smooth_l1_loss
 from ..priors import arguments
-from ._criterion import Criterion, Normalizer, Outside, Parts, as_given, same_image, summed
+from ._criterion import Criterion, Normalizer, Outside, Parts, as_given, flags, same_image, summed
 from ._targets import Truth
 
 # Of codes, or (kind "pairs") of the boxes that they are decoded to.
@@ -40,6 +40,7 @@ class Flat(Criterion):
         self.priors = _priors(name, priors, self.prior_size).copy()  # the caller may go on with theirs
         self._priors_of = {T: np.ascontiguousarray(self.priors, T) for T in (np.float32, np.float64)}
         check.choice(name, "outside", outside, ("error", "clip", "keep"))
+        flags(name, check=check_outputs)
         self.normalizer, self.outside, self.check = normalizer, outside, check_outputs
         if not callable(normalizer):
             self._divisors([1])  # checks it
@@ -97,6 +98,8 @@ class Flat(Criterion):
         check.choice(type(self).__name__, "box_loss", box_loss, tuple(BOX_LOSSES))
         check.number(type(self).__name__, "beta", beta, 0.0, 1e30, "1 is Fast R-CNN's, 0 is L1")
         check.number(type(self).__name__, "eps", eps, 0.0, 1.0, "0 is the paper's formula, 1e-7 is torchvision's")
+        if box_loss == "huber" and beta == 0:
+            bad_value(type(self).__name__, "beta", 'above 0 with box_loss="huber"', "0", 'Huber\'s loss is 0 there; say box_loss="l1"')
         self.box_loss, self.beta, self.eps = BOX_LOSSES[box_loss], beta, eps
         self.on_boxes = self.box_loss.kind == "pairs"
         given = {"beta": beta, "delta": beta, "eps": eps, "kind": "log" if box_loss == "log_iou" else "linear"}
@@ -110,7 +113,10 @@ class Flat(Criterion):
         second = boxes if self.on_boxes else self.coder.encode(boxes, priors)
         slope = np.empty_like(first)
         value = summed(self.box_loss, first, second, divisor=divisor, weights=weights, gradient=slope, **self._parameters)
-        return value, self.coder.decode_vjp(codes, priors, slope) if self.on_boxes else slope
+        if not self.on_boxes:
+            return value, slope
+        slope = self.coder.decode_vjp(codes, priors, slope)
+        return self._told(value, codes, slope), slope
 
 
 def _priors(name: str, values: Any, size: int) -> Array:

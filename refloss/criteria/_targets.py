@@ -18,18 +18,18 @@ class Truth(NamedTuple):
 
 
 def truths(
-    function: str, targets: Any, *, images: int, classes: int, image_size: tuple[int, int], dtype: Any, outside: str = "error"
+    function: str, targets: Any, *, images: int | None, classes: int, image_size: tuple[int, int], dtype: Any, outside: str = "error"
 ) -> list[Truth]:
     """The truth of every image, checked.
 
     targets: a sequence of mappings with "gt_boxes" and "gt_labels", one for each image; or one mapping with padded "gt_boxes"
-    (images, most, 4), "gt_labels" (images, most) and "counts" (images,).
+    (images, most, 4), "gt_labels" (images, most) and "counts" (images,). images: how many there must be; None asks for none in particular.
     """
     if isinstance(targets, Mapping):
         targets = _unpadded(function, targets)
-    if not isinstance(targets, Sequence):
+    if not isinstance(targets, Sequence) or isinstance(targets, str):
         bad_type(function, "targets", "a list of mappings, one for each image", type(targets).__name__, "or padded arrays with counts")
-    if len(targets) != images:
+    if images is not None and len(targets) != images:
         bad_value(
             function, "targets", f"one mapping for each of {images} images", len(targets), "an image without objects has empty arrays"
         )
@@ -40,7 +40,8 @@ def _unpadded(function: str, targets: Mapping[str, Any]) -> list[dict[str, Any]]
     missing = [key for key in ("gt_boxes", "gt_labels", "counts") if key not in targets]
     if missing:
         bad_value(function, "targets", "a mapping with gt_boxes, gt_labels and counts", f"no {missing[0]!r}", "or a list of mappings")
-    boxes, labels, counts = np.asarray(targets["gt_boxes"]), np.asarray(targets["gt_labels"]), np.asarray(targets["counts"])
+    boxes = check.floats(function, "targets['gt_boxes']", targets["gt_boxes"], "convert with gt_boxes.astype(np.float32)")
+    labels, counts = (_regular(function, f"targets[{key!r}]", targets[key]) for key in ("gt_labels", "counts"))
     if boxes.ndim != 3 or labels.shape != boxes.shape[:2] or counts.shape != boxes.shape[:1] or counts.dtype.kind not in "iu":
         got = f"{boxes.shape}, {labels.shape}, {counts.dtype}{counts.shape}"
         wanted = "gt_boxes (images, most, 4), gt_labels (images, most), integer counts (images,)"
@@ -50,10 +51,18 @@ def _unpadded(function: str, targets: Mapping[str, Any]) -> list[dict[str, Any]]
     return [{"gt_boxes": b[:n], "gt_labels": k[:n]} for b, k, n in zip(boxes, labels, counts.tolist(), strict=True)]
 
 
+def _regular(function: str, argument: str, values: Any) -> Array:
+    try:
+        return np.asarray(values)
+    except ValueError:  # ragged
+        way_out = "pad them, or give a list with a mapping for each image"
+        bad_value(function, argument, "an array of one shape", "rows of different lengths", way_out)
+
+
 def _truth(function: str, name: str, entry: Any, classes: int, image_size: tuple[int, int], dtype: Any, outside: str) -> Truth:
     if not isinstance(entry, Mapping) or "gt_boxes" not in entry or "gt_labels" not in entry:
         bad_type(function, name, "a mapping with gt_boxes and gt_labels", type(entry).__name__, "give the boxes and labels of an image")
-    labels = np.asarray(entry["gt_labels"])
+    labels = _regular(function, f"{name}.gt_labels", entry["gt_labels"])
     if labels.size == 0:
         labels = labels.astype(np.int64).reshape(-1)
     if labels.dtype.kind not in "iu" or labels.ndim != 1:

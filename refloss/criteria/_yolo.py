@@ -12,7 +12,7 @@ from ..coders import YOLOCoder
 from ..errors import bad_type, bad_value
 from ..losses import binary_cross_entropy, squared_error
 from ..priors import Grid, arguments, yolo_priors
-from ._criterion import Criterion, Parts, as_given, same_image, summed
+from ._criterion import Criterion, Parts, as_given, flags, same_image, summed
 
 
 class Yolo(Criterion):
@@ -33,6 +33,7 @@ class Yolo(Criterion):
             bad_value(name, "scale_xy", wanted, f"{len(coders)}", "give them in the grids' order")
         self.coders, self.dialect, self.image_size = tuple(coders), dialect, image_size_of(self.grids)
         check.choice(name, "outside", outside, ("error", "clip", "keep"))
+        flags(name, check=check_outputs)
         self.normalizer, self.outside, self.check = normalizer, outside, check_outputs
         if not callable(normalizer):
             Criterion._divisors(self, [1])  # checks it

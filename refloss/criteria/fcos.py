@@ -22,7 +22,7 @@ from ._yolo import sigmoid
 
 _LIBRARY = {
     "matching": "torchvision", "radius": 1.5, "normalize": True, "activation": "linear", "box_loss": "giou", "eps": 1e-7,
-    "weigh_by_centerness": False, "score": "geometric",
+    "weigh_by_centerness": False, "score": "geometric", "normalizer": "batch",
 }  # fmt: skip
 DIALECTS: dict[str, dict[str, Any]] = {
     "paper": {**_LIBRARY, "matching": "paper", "activation": "exp", "eps": 0.0},
@@ -84,13 +84,13 @@ class FCOS(Flat):
         size_ranges: Sequence[tuple[float, float]] = FCOS_SIZE_RANGES, radius: float | None = None, normalize: bool | None = None,
         activation: Literal["exp", "linear", "relu"] | None = None, box_loss: BoxLoss | None = None, eps: float | None = None,
         box_weight: float = 1.0, weigh_by_centerness: bool | None = None, score: Literal["geometric", "product"] | None = None,
-        normalizer: Normalizer = "batch", outside: Outside = "error", check: bool = False,
+        normalizer: Normalizer | None = None, outside: Outside = "error", check: bool = False,
     ) -> None:  # fmt: skip
         chosen = choices(
             "FCOS", dialect, DIALECTS, radius=radius, normalize=normalize, activation=activation, box_loss=box_loss, eps=eps,
-            weigh_by_centerness=weigh_by_centerness, score=score,
+            weigh_by_centerness=weigh_by_centerness, score=score, normalizer=normalizer,
         )  # fmt: skip
-        super().__init__(classes, priors, image_size, normalizer=normalizer, outside=outside, check_outputs=check)
+        super().__init__(classes, priors, image_size, normalizer=chosen["normalizer"], outside=outside, check_outputs=check)
         self.numbers["centerness"] = 0
         self.dialect, self.matching, self.size_ranges = dialect, chosen["matching"], size_ranges
         self.radius = None if chosen["radius"] == math.inf else chosen["radius"]

@@ -13,7 +13,7 @@ from .._engine.record import Array
 from ..assign.assignment import Assignment, from_index
 from ..coders import DeltaCoder
 from ..losses import focal_loss_with_integer_labels
-from ._criterion import Normalizer, Outside, Parts, choices, summed
+from ._criterion import Normalizer, Outside, Parts, choices, flags, summed
 from ._flat import BoxLoss, Flat, each_image_at_least_one, one_more
 from ._targets import Truth
 from ._yolo import sigmoid
@@ -94,6 +94,7 @@ class RetinaNet(Flat):
         self.dialect, self.zeros_count = dialect, chosen["zeros_count"]
         self.alpha, self.gamma = alpha, chosen["gamma"]
         self.positive_threshold, self.negative_threshold = positive_threshold, chosen["negative_threshold"]
+        flags("RetinaNet", low_quality_matches=low_quality_matches)
         self.low_quality_matches = chosen["low_quality_matches"] is not None if low_quality_matches is None else low_quality_matches
         self.low_quality_dialect: Any = chosen["low_quality_matches"] or "paper"
         self._set_box_loss(chosen["box_loss"], beta=chosen["beta"], eps=eps)

@@ -9,12 +9,14 @@ from numpy.typing import ArrayLike
 
 from .. import assign
 from .._engine import check as checks
+from .._engine.check import NEGATIVE
 from .._engine.record import Array
 from ..assign.assignment import Assignment
 from ..coders import DeltaCoder
 from ..losses import softmax_cross_entropy_with_integer_labels as cross_entropy
 from ..mining import hard_negatives
-from ._criterion import Detections, Normalizer, Outside, Parts, choices, summed
+from ..mining.of_logits import hardest
+from ._criterion import Detections, Normalizer, Outside, Parts, choices, summed_rows
 from ._flat import Flat, background_of, columns_of, each_image_at_least_one, softmax
 from ._targets import Truth
 
@@ -89,26 +91,42 @@ class SSD(Flat):
     def _matched(self, priors: Array, gt_boxes: Array) -> Assignment:
         return assign.ssd(priors, gt_boxes, threshold=self.threshold, dialect=self.matching)  # 1
 
-    def _image(self, image: Parts, truth: Truth, assignment: Assignment, divisor: float, gradient: Parts) -> dict[str, float]:
-        positive = np.flatnonzero(assignment.positive)
-        # 2
-        codes, priors = image["codes"][positive], self.rows(truth.boxes.dtype)[positive]
-        box, slope = self._regression(codes, priors, assignment.boxes(truth.boxes), divisor=divisor)
+    def _batch(
+        self, parts: Parts, given: list[Truth], assignments: list[Assignment], divisors: list[float], gradient: Parts
+    ) -> dict[str, float]:
+        """All images at once, in rows: a prior of an image. Lists of the rows that count are short, arrays of all rows are bytes."""
+        n, logits, codes = len(self.priors), parts["classes"].reshape(-1, self.classes + 1), parts["codes"].reshape(-1, 4)
+        slopes = {part: values.reshape(-1, values.shape[-1]) for part, values in gradient.items()}
+        boxes, labels = (np.concatenate(values) for values in zip(*given, strict=True))
+        starts = np.cumsum([0, *map(len, (truth.labels for truth in given[:-1]))])
+        image = np.repeat(np.arange(len(given)), [len(assignment.pairs) for assignment in assignments])
+        prior, truth = np.concatenate([assignment.pairs for assignment in assignments]).T
+        row, truth = n * image + prior, starts[image] + truth
         # 3
-        labels = self._columns[assignment.labels(truth.labels, self.classes)]
-        losses = cross_entropy(image["classes"], labels)
-        ranked = np.where(np.isnan(losses), np.inf, losses)  # a NaN is the hardest of all, and so reaches the loss
-        mined = hard_negatives(ranked, assignment, ratio=self.ratio, min_negatives=self.min_negatives, dialect=self.mining)
-        # 4: only of the rows that count
-        times = assignment.positive.astype(losses.dtype) + mined
-        rows = np.flatnonzero(times)
-        logits = image["classes"][rows]
-        class_slope = np.empty_like(logits)
-        classes = summed(cross_entropy, logits, labels[rows], divisor=divisor, weights=times[rows], gradient=class_slope)
-        if gradient:
-            gradient["codes"][positive] = self.alpha * slope
-            gradient["classes"][rows] = class_slope
-        return {"box": self.alpha * box, "classes": classes}
+        index = np.full((len(given), n), NEGATIVE, np.int8)
+        index.reshape(-1)[row] = 0  # a truth, whichever
+        rule = {"ratio": self.ratio, "min_negatives": self.min_negatives, "dialect": self.mining}
+        times = hardest(parts["classes"], index, background=self.background, **rule).reshape(-1).view(np.uint8)
+        times[row] += 1
+        counted = np.flatnonzero(times > 0)
+        columns = np.full(len(counted), self.background)
+        columns[np.searchsorted(counted, row)] = self._columns[labels[truth]]
+        total = dict.fromkeys(self.terms, 0.0)
+        by = np.array(divisors)
+        for divisor in dict.fromkeys(divisors):  # mostly one
+            # 2
+            of = by[image] == divisor
+            box, slope = self._regression(codes[row[of]], self.rows(boxes.dtype)[prior[of]], boxes[truth[of]], divisor=divisor)
+            total["box"] += self.alpha * box
+            if gradient:
+                slopes["codes"][row[of]] = self.alpha * slope
+            # 4
+            of = by[counted // n] == divisor
+            rows = counted[of]
+            total["classes"] += summed_rows(
+                cross_entropy, logits, columns[of], rows, divisor=divisor, weights=times[rows], gradient=slopes.get("classes")
+            )
+        return total
 
     def _scores(self, parts: Parts) -> Array:
         """Class probabilities, without the background's."""

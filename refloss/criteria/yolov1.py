@@ -13,7 +13,7 @@ from ..coders import YOLOv1Coder
 from ..errors import bad_value
 from ..losses import squared_error
 from ..priors import arguments, yolov1_cells
-from ._criterion import Criterion, Normalizer, Outside, Parts, as_given, choices, summed
+from ._criterion import Criterion, Normalizer, Outside, Parts, as_given, choices, flags, summed
 from ._targets import Truth
 from ._yolo import finite_boxes
 
@@ -57,6 +57,7 @@ class YOLOv1(Criterion):
         self.grid, self.boxes = arguments.whole("YOLOv1", "grid", grid), arguments.whole("YOLOv1", "boxes", boxes)
         self.image_size = arguments.size("YOLOv1", "image_size", image_size)
         checks.choice("YOLOv1", "outside", outside, ("error", "clip", "keep"))
+        flags("YOLOv1", iou_as_confidence=iou_as_confidence, square_roots=square_roots, check=check)
         self.coordinate_weight, self.no_object_weight = coordinate_weight, no_object_weight
         self.object_weight, self.class_weight = object_weight, class_weight
         self.iou_as_confidence, self.square_roots = iou_as_confidence, square_roots

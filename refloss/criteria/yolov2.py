@@ -12,7 +12,7 @@ from ..boxes import iou
 from ..coders import YOLOCoder
 from ..losses import softmax_cross_entropy_with_integer_labels, squared_error
 from ..priors import Grid, prior_boxes, yolov2_grids
-from ._criterion import Normalizer, Outside, Parts, choices, summed
+from ._criterion import Normalizer, Outside, Parts, choices, flags, summed
 from ._targets import Truth
 from ._yolo import Yolo, box_targets, cells_away, cross_entropy, relative_area, sigmoid, squared_error_of_sigmoid
 
@@ -63,6 +63,7 @@ class YOLOv2(Yolo):
         chosen = choices(
             "YOLOv2", dialect, DIALECTS, through_sigmoid=through_sigmoid, small_boxes_count_more=small_boxes_count_more, warm_up=warm_up
         )
+        flags("YOLOv2", iou_as_objectness=iou_as_objectness, softmax=softmax)
         self.through_sigmoid, self.small_boxes_count_more = chosen["through_sigmoid"], chosen["small_boxes_count_more"]
         self.warm_up, self.images_seen, self.match = chosen["warm_up"], images_seen, match
         self.ignore_threshold, self.softmax, self.iou_as_objectness = ignore_threshold, softmax, iou_as_objectness

@@ -17,7 +17,7 @@ from ..coders import YOLOCoder
 from ..errors import bad_type
 from ..losses import ciou_loss, diou_loss, giou_loss, iou_loss
 from ..priors import Grid, yolov4_grids
-from ._criterion import Normalizer, Outside, Parts, choices
+from ._criterion import Normalizer, Outside, Parts, choices, flags
 from ._darknet import descent
 from ._targets import Truth
 from ._yolo import Yolo, box_targets, cells_away, cross_entropy, relative_area, sigmoid
@@ -82,6 +82,7 @@ class YOLOv4(Yolo):
             checks.number(name, key, value, 0.0, math.inf, "give a finite number, at least 0")
         checks.number(name, "label_smoothing", label_smoothing, 0.0, 1.0, "0 is none")
         checks.choice(name, "box_gradient", self.box_gradient, ("true", "darknet"))
+        flags(name, iou_as_objectness=iou_as_objectness)
         given = yolov4_grids(608) if grids is None else grids
         self._settle(classes, given, self._coders_of(scale_xy), dialect, normalizer, outside, check)
 
@@ -167,7 +168,7 @@ class YOLOv4(Yolo):
             move = descent(ours, theirs, self.box_loss) * self._chain(codes[prior]) * self.box_weight
             limit = self.max_delta or np.inf
             np.add.at(slope, prior, -np.clip(np.where(np.isfinite(move), move, 0), -limit, limit) / divisor)
-        return float(value.sum()) * self.box_weight / divisor, slope
+        return self._told(float(value.sum()) * self.box_weight / divisor, codes, slope), slope
 
     def _chain(self, codes: Array) -> Array:
         """How far darknet follows a box's numbers back to the codes: w and h through exp, x and y not at all."""

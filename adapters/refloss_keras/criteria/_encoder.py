@@ -41,12 +41,11 @@ class Encoder(ABC):
     def batch(self, targets: Any) -> Array:
         """(images, rows, columns): targets as the criterion takes them, a list of mappings or padded arrays with counts."""
         core = self.core
-        images = len(targets["counts"]) if isinstance(targets, dict) and "counts" in targets else len(targets)
         given = truths(
-            f"{type(core).__name__}.encoder", targets, images=images, classes=core.classes, image_size=core.image_size, dtype=self.dtype,
+            f"{type(core).__name__}.encoder", targets, images=None, classes=core.classes, image_size=core.image_size, dtype=self.dtype,
             outside=core.outside,
         )  # fmt: skip
-        made = np.zeros((images, *self.shape), self.dtype)
+        made = np.zeros((len(given), *self.shape), self.dtype)
         for rows, truth in zip(made, given, strict=True):
             self._fill(rows, truth)
         return made

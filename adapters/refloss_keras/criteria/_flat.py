@@ -1,5 +1,6 @@
 """What SSD, RetinaNet and FCOS share: y_true and y_pred have a row for each prior."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -76,5 +77,6 @@ class FlatLoss(CriterionLoss):
         value = self._loss(core.box_loss.name, first, wanted, **core._parameters)
         counted = self._number(positive)
         if core.on_boxes:
+            value = xp.where(ops.all(ops.isfinite(first), axis=-1), value, math.nan)  # as in the criterion
             return ops.sum(value * counted * weights, axis=1)
         return ops.sum(value * counted[..., None] * weights, axis=(1, 2))

@@ -48,7 +48,8 @@ class CriterionLoss(keras.losses.Loss):  # type: ignore[misc]
             bad_type(title, "dtype", "float32 or float64", f"{self.dtype}", "half-precision predictions are widened; leave dtype out")
         for key, default in self.extra.items():
             setattr(self, key, parameters.pop(key, default))
-        self.parameters = dict(inspect.signature(self.make).bind(*args, **parameters).arguments)
+        given = inspect.signature(self.make).bind(*args, **parameters).arguments
+        self.parameters = {key: ops.convert_to_numpy(value) if ops.is_tensor(value) else value for key, value in given.items()}
         if self.parameters.get("grids") is not None:
             self.parameters["grids"] = tuple(map(_grid, self.parameters["grids"]))
         if callable(self.parameters.get("normalizer")):

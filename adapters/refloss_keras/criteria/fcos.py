@@ -1,5 +1,6 @@
 """FCOS's loss for Keras."""
 
+import math
 from typing import Any
 
 import numpy as np
@@ -29,7 +30,8 @@ class FCOS(FlatLoss):
 
     y_pred: (images, priors, 5 + classes), of each location the four codes, the centerness's logit, then the logits of the classes, in
     the order given. y_true: `encoder()`, (priors, 6). How it is reduced: see `CriterionLoss`.
-    With activation="linear" codes must be >= 0, as a head ends that has a ReLU; here nobody looks.
+    With activation="linear" codes must be >= 0, as a head ends that has a ReLU: a graph cannot raise, so codes of a positive location
+    that make no box (left + right or top + bottom below 0) make the loss NaN.
     """
 
     make = criteria.FCOS
@@ -51,11 +53,21 @@ class FCOS(FlatLoss):
         # 2
         classes = self._loss("focal_loss_with_integer_labels", y_pred[..., 5:], labels, alpha=core.alpha, gamma=core.gamma)
         # 4
-        centerness = self._loss("binary_cross_entropy", y_pred[..., 4], centre) * counted
+        logits = self.xp.where(positive, y_pred[..., 4], 0)  # of the others not even NaN counts
+        centerness = self._loss("binary_cross_entropy", logits, centre) * counted
         # 3
-        codes = y_pred[..., :4]
-        codes = self.xp.where(codes > 0, codes, 0) if core.activation == "relu" else codes
+        codes = self._distances(y_pred[..., :4])
         box = core.box_weight * self._box(codes, y_true[..., :4], positive, centre if core.weigh_by_centerness else 1.0)
         return {
             "box": box / of_boxes, "classes": ops.sum(classes, axis=(1, 2)) / each, "centerness": ops.sum(centerness, axis=1) / each,
         }  # fmt: skip
+
+    def _distances(self, codes: Any) -> Any:
+        """What the coder takes."""
+        xp, activation = self.xp, self.core.activation
+        if activation == "relu":
+            return xp.where(codes <= 0, 0, codes)  # NaN stays
+        if activation == "linear":
+            box = ops.all(codes[..., :2] + codes[..., 2:] >= 0, axis=-1, keepdims=True)
+            return xp.where(box, codes, math.nan)
+        return codes
