@@ -8,7 +8,8 @@ import pytest
 
 import refloss_conformance
 from refloss._engine.record import REGISTRY
-from refloss_conformance.cli import literal, main
+from refloss_conformance.cli import main
+from refloss_conformance.options import literal
 
 SCHEMA = json.loads((pathlib.Path(refloss_conformance.__file__).parent / "schema" / "report.json").read_text("utf-8"))
 ONE = ["--loss", "l1_loss", "--backend", "formula", "--dtype", "float32"]

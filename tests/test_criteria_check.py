@@ -2,6 +2,9 @@
 
 import importlib.util
 import io
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -199,3 +202,23 @@ def test_criteria_without_deviations_are_judged(name):
     assert document["passed"], document["worst"]
     wrong = run(Request(f"own_criteria:{name}Twice", criterion, arrays="torch"))
     assert wrong["known"] == "unknown" and "always 2 times" in " ".join(wrong["unknown"]["facts"])
+
+
+ELSEWHERE = """
+import sys
+from refloss_conformance.criterion.check import Request, run
+found = run(Request(f"wrong_criteria:retinanet_{sys.argv[1]}", "criteria.retinanet", arrays=sys.argv[1]))
+assert found["passed"] and found["gradients"] == "automatic differentiation", found["worst"]
+"""
+
+
+@pytest.mark.xdist_group("keras")  # one framework at a time beside torch
+@pytest.mark.parametrize("framework", ["jax", "tensorflow"])
+def test_other_frameworks(framework):
+    if importlib.util.find_spec(framework) is None:
+        pytest.skip(f"{framework} is not installed")
+    quiet = {"JAX_PLATFORMS": "cpu", "CUDA_VISIBLE_DEVICES": "", "TF_CPP_MIN_LOG_LEVEL": "3"}
+    quiet["PYTHONPATH"] = os.pathsep.join(filter(None, sys.path))
+    command = [sys.executable, "-c", ELSEWHERE, framework]
+    done = subprocess.run(command, env={**os.environ, **quiet}, capture_output=True, text=True, timeout=300, check=False)
+    assert done.returncode == 0, done.stderr[-3000:]

@@ -81,7 +81,8 @@ def test_settings_that_are_not_covered() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "says"), [("[", "is no JSON"), ("{}", "is a list of cases"), ("[]", "is a list of cases"), ("[1]", "is a list of cases")]
+    ("text", "says"),
+    [("[", "is damaged: it is cut short"), ("{}", "is a list of cases"), ("[]", "is a list of cases"), ("[1]", "is a list of cases")],
 )
 def test_files_that_are_none(tmp_path: pathlib.Path, text: str, says: str, capsys: pytest.CaptureFixture[str]) -> None:
     path = tmp_path / "file.json"

@@ -2,15 +2,20 @@
 
 import json
 import math
+import pathlib
+import sys
 from typing import Any
 
 import jsonschema
 import numpy as np
 import pytest
 
-from refloss_conformance import vectors
+from refloss_conformance import scenes, vectors
 from refloss_conformance.records import RECORDS
 from refloss_conformance.vectors import FOLDER, SCHEMA, VectorError, batches, errors_in_eps, load, load_file, words
+
+sys.path.insert(0, str(pathlib.Path(__file__).parents[1] / "conformance"))  # the oracle is not installed
+from oracle import generate, issued, withdrawn
 
 NAMES = sorted(RECORDS)
 
@@ -44,7 +49,8 @@ def test_ids_are_unique_and_flags_are_explained(golden: vectors.Vectors) -> None
     ids = [case.id for _, case in golden.cases()]
     assert len(ids) == len(set(ids))
     assert all(case.id.startswith(f"{golden.loss}/{group.id}/") for group, case in golden.cases())
-    assert {flag for _, case in golden.cases() for flag in case.flags} == set(golden.notes)
+    written = json.loads((FOLDER / f"{golden.loss}.json").read_text("utf-8"))  # withdrawn cases are written, and not loaded
+    assert {flag for group in written["groups"] for case in group["cases"] for flag in case["flags"]} == set(golden.notes)
 
 
 def test_every_setting_is_a_group_and_every_number_takes_four_values(golden: vectors.Vectors) -> None:
@@ -92,6 +98,121 @@ def test_scales_and_intervals_enclose(golden: vectors.Vectors) -> None:
             assert (batch.gradient[0] <= batch.gradient_high[0]).all()
             for i, case in enumerate(batch.cases):
                 assert ("tie" in case.flags) == bool((batch.gradient_low[0][i] != batch.gradient_high[0][i]).any())
+
+
+def properties(schema: Any, place: str) -> list[tuple[str, Any]]:
+    """Every property that a schema names, with where."""
+    found = []
+    if isinstance(schema, dict):
+        for key, value in schema.items():
+            if key == "properties" and not place.endswith(("/if", "/then", "/else")):
+                found += [(f"{place}/{name}", one) for name, one in value.items()]
+            found += properties(value, f"{place}/{key}")
+    elif isinstance(schema, list):
+        found += [one for k, part in enumerate(schema) for one in properties(part, f"{place}/{k}")]
+    return found
+
+
+@pytest.mark.parametrize("name", ["vectors", "scenes", "expectations", "export", "answers"])
+def test_every_field_is_described(name: str) -> None:
+    schema = json.loads((SCHEMA.parent / f"{name}.json").read_text("utf-8"))
+    jsonschema.Draft202012Validator.check_schema(schema)
+    found = properties(schema, "")
+    assert len(found) > 9
+    assert [place for place, one in found if len(one.get("description", "")) < 10] == []
+
+
+def test_withdrawn_cases_stay_in_the_file_and_are_not_run(tmp_path: pathlib.Path) -> None:
+    data = json.loads((FOLDER / "l1_loss.json").read_text("utf-8"))
+    case = data["groups"][0]["cases"][0]
+    case["withdrawn"] = "its result was that of another formula"
+    path = tmp_path / "l1_loss.json"
+    path.write_text(json.dumps(data), "utf-8")
+    jsonschema.Draft202012Validator(json.loads(SCHEMA.read_text("utf-8"))).validate(data)
+    ids = [one.id for _, one in load_file(path).cases()]
+    assert case["id"] not in ids and len(ids) == len(data["groups"][0]["cases"]) - 1
+    data = json.loads((scenes.FOLDER / "boxes.nms.json").read_text("utf-8"))
+    data["scenes"][0]["withdrawn"] = "its answer was that of another rule"
+    path.write_text(json.dumps(data), "utf-8")
+    jsonschema.Draft202012Validator(json.loads(scenes.SCHEMA.read_text("utf-8"))).validate(data)
+    assert data["scenes"][0]["id"] not in [one.id for one in scenes.load_file(path).scenes]
+    assert len(scenes.load_file(path).scenes) == len(data["scenes"]) - 1
+
+
+def test_the_generator_keeps_what_is_withdrawn(tmp_path: pathlib.Path) -> None:
+    made = [{"id": "a/g/one", "value": 1}, {"id": "a/g/two", "value": 2}, {"id": "a/h/one", "value": 3}]
+    path = tmp_path / "withdrawn.toml"
+    lines = [{"id": "a/g/two", "value": 7}, {"id": "a/g/never_made_today", "value": 8}, {"id": "b/g/two", "value": 9}]
+    path.write_text("".join(f"[[withdrawn]]\ncase = '''{json.dumps(one)}'''\nreason = 'it was wrong'\n" for one in lines))
+    known = withdrawn.entries(path)
+    kept = withdrawn.kept("a/g/", made[:2], known)
+    gone = {"withdrawn": "it was wrong"}
+    assert kept == [made[0], {"id": "a/g/never_made_today", "value": 8, **gone}, {"id": "a/g/two", "value": 7, **gone}]
+    assert withdrawn.kept("a/h/", made[2:], known) == made[2:]
+    assert withdrawn.unplaced("a/", ["a/g", "a/h"], known) == []
+    assert withdrawn.unplaced("a/", ["a/h"], known) == ["a/g/two", "a/g/never_made_today"]
+    for broken in ("reason = 'short'", "reason = 'long enough to be one'\nmore = 1"):
+        path.write_text(f"[[withdrawn]]\ncase = '{json.dumps(lines[0])}'\n{broken}\n")
+        withdrawn.entries.cache_clear()
+        with pytest.raises(ValueError, match="a/g/two needs a case and a reason"):
+            withdrawn.entries(path)
+    withdrawn.entries.cache_clear()
+    assert {one["id"] for one in withdrawn.entries().values()} == set(withdrawn.entries())
+
+
+def test_a_withdrawn_case_reaches_the_generated_file(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One that the oracle makes, and one that it makes no more."""
+    first = json.loads((FOLDER / "l1_loss.json").read_text("utf-8"))["groups"][0]["cases"][0]
+    old = {**first, "id": "l1_loss/default/of_old"}
+    reason = {"withdrawn": "this was wrong all the time"}
+    known = {one["id"]: {**one, **reason} for one in (first, old)}
+    monkeypatch.setattr(withdrawn, "entries", lambda: known)
+    cases = json.loads(generate.text_of("l1_loss"))["groups"][0]["cases"]
+    assert cases[-2:] == sorted(known.values(), key=lambda one: str(one["id"]))
+    assert [one["id"] for one in cases].count(first["id"]) == 1
+    monkeypatch.setattr(withdrawn, "entries", lambda: {"l1_loss/no_group/x": {"id": "l1_loss/no_group/x"}})
+    with pytest.raises(ValueError, match="l1_loss/no_group/x is withdrawn, and its group is gone"):
+        generate.text_of("l1_loss")
+
+
+def test_no_id_that_was_issued_is_gone_or_means_another_case() -> None:
+    """conformance/oracle/issued.json lists all; python -m oracle.generate adds to it, nothing takes from it."""
+    old, there = issued.load(), issued.present()
+    assert issued.lost(old, there) == []
+    assert issued.unlisted(old, there) == []
+    assert sum(map(len, old.values())) >= 7424
+    assert issued.PATH.stat().st_size <= 150_000
+
+
+def test_a_changed_case_is_found(tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    data = json.loads((FOLDER / "l1_loss.json").read_text("utf-8"))
+    path, listed = tmp_path / "l1_loss.json", tmp_path / "list" / "issued.json"
+    listed.parent.mkdir()
+
+    def outcome(check: bool) -> tuple[int, str]:
+        path.write_text(json.dumps(data), "utf-8")
+        return generate._issued(check, listed, [path]), capsys.readouterr().out
+
+    assert outcome(True)[0] == len(data["groups"][0]["cases"])  # nothing is listed yet
+    assert outcome(False) == (0, "issued: 64 ids, all there\n")
+    before = listed.read_bytes()
+    case = data["groups"][0]["cases"][3]
+    for key, value in (("value", "0.5"), ("flags", ["edge"]), ("withdrawn", "a good reason")):
+        case[key] = value
+    assert outcome(True)[0] == 0  # results may be put right, each with an entry in the changelog
+    case["inputs"] = {**case["inputs"], "targets": "0x1.0p+9"}
+    wrong, said = outcome(False)
+    assert (
+        wrong == 1 and "l1_loss/default: 1 of the 64 cases that were issued are gone or have other inputs; new or changed there: " in said
+    )
+    assert case["id"] in said and listed.read_bytes() == before
+    del data["groups"][0]["cases"][3]
+    assert outcome(False)[0] == 1
+    data = json.loads((FOLDER / "l1_loss.json").read_text("utf-8"))
+    data["groups"][0]["parameters"] = {"beta": 1}
+    assert "64 of the 64 cases" in outcome(True)[1]
+    data["groups"] = []
+    assert "64 of the 64 cases" in outcome(False)[1]
 
 
 def test_two_words_hold_25_digits() -> None:

@@ -252,6 +252,11 @@ def yolov4_best_only(grids, gt_boxes, predicted_boxes=None):  # type: ignore[no-
     return refloss.assign.yolov4(grids, gt_boxes, predicted_boxes=predicted_boxes, iou_threshold=1.0)
 
 
+def scaled_yolov4_ratio(grids, gt_boxes):  # type: ignore[no-untyped-def]
+    """A ratio of exactly 4 matches."""
+    return refloss.assign.scaled_yolov4(grids, gt_boxes, ratio=float(np.nextafter(np.float32(4), np.float32(5))))
+
+
 def scaled_yolov4_own_cell(grids, gt_boxes):  # type: ignore[no-untyped-def]
     """The cell of the centre alone, without its neighbours."""
     answer, pairs, first = np.full(sum(g.count for g in grids), -1), [], 0

@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from wrong_variants import handed_sigmoid
 
 Function = Callable[..., Tensor]
 
@@ -186,3 +187,5 @@ encode_right, decode_right = delta_encoder(), delta_decoder()
 yolo_encode_right, yolo_decode_right = yolo_encoder(), yolo_decoder()
 v1_encode_right, v1_decode_right = v1_encoder(), v1_decoder()
 ltrb_encode_right, ltrb_decode_right = ltrb_encoder(), ltrb_decoder()
+exp, unscaled, unshifted = yolo_decoder(sizes="exp"), yolo_decoder(scale=1), yolo_decoder(shift=False)
+handed = yolo_decoder(sigmoid=handed_sigmoid)

@@ -219,3 +219,11 @@ def wrong_shape(logits: Tensor, targets: Tensor) -> Tensor:
 
 def returns_text(logits: Tensor, targets: Tensor) -> str:
     return "loss"
+
+
+def focal_swapped_mean(logits: Tensor, targets: Tensor, alpha: float | None = 0.25, gamma: float = 2.0) -> Tensor:
+    return focal_alpha_swapped(logits, targets, alpha, gamma).mean()
+
+
+def focal_swapped_sum(logits: Tensor, targets: Tensor, alpha: float | None = 0.25, gamma: float = 2.0) -> Tensor:
+    return focal_alpha_swapped(logits, targets, alpha, gamma).sum()

@@ -16,6 +16,8 @@ T: Row = (0, 5, 0.75, 0.5, 0.5)
 FINE: Row = (1, 1, 2.0**-13, 2.0**-12, 2.0**-7)
 FAR: Row = (75, 40, 1024, 2048, 1024)
 CELL: Row = (2, 3, 1, 1, 1)
+LEAST = 2.0**-126  # a ratio whose logarithm is still taken
+BITS: Row = (0, 0, LEAST, LEAST, 8)
 
 # name: (centre's offset from the cell's corner in cells, x and y; size in priors, w and h; prior; flag)
 PLACED: dict[str, tuple[float, float, float, float, Row, str]] = {
@@ -150,10 +152,16 @@ def _past_the_cell(scale: float, border: float, size: str) -> dict[str, tuple[fl
     if border > 0:
         found["held_small"], found["held_large"] = (0.25, 0.625, 2.0**-20, 2.0**-24, Q, "held"), (0.625, 0.25, 4, 4 - 2.0**-12, Q, "held")
         found["at_the_hold"] = (border * scale - reach, 0.5, border, 1, CELL, "held")
+        found["above_the_hold"] = (0.375, 0.625, (1.5 * border) ** 2, (2 - 1.5 * border) ** 2, Q, "held")
+        found["below_the_end"] = (0.625, 0.375, (2 - 1.5 * border) ** 2, (1.5 * border) ** 2, Q, "held")
         found["at_the_hold_sized"] = (0.5, (1 - border) * scale - reach, (2 * border) ** 2, 1.25, CELL, "held")
     if size == "exp":
         found["wider"], found["higher"] = (0.25, 0.75, 12, 0.5, Q, "basic"), (0.625, 0.125, 0.25, 8, Q, "basic")
         found["huge_of_tiny"] = (0.25, 0.75, 2.0**17, 2.0**16, CELL, "large_box")
+        for name, ratio, prior in (
+            ("least", LEAST, Q), ("below_least", 0.75 * LEAST, Q), ("largest", 1 / LEAST, BITS), ("above_largest", 2 / LEAST, BITS),
+        ):  # fmt: skip
+            found[f"{name}_ratio"] = (0, 0, ratio, ratio, prior, "ratio_limit")
     return found
 
 

@@ -25,6 +25,12 @@ ENCODED: dict[str, tuple[Row, Row, str]] = {
     "on_top": ((8, 0, 24, 16), P, "on_a_side"), "on_right": ((3, 1, 0, 7), Q, "on_a_side"), "on_bottom": ((3, 1, 5, 0), Q, "on_a_side"),
     "on_corner": ((0, 0, 5, 6), U, "on_a_side"), "a_point": ((0, 0, 0, 0), Q, "on_a_side"), "n": ((14, 3, 9, 28), P, "basic"),
 }  # fmt: skip
+LEAST = 2.0**-126  # a ratio whose logarithm is still taken
+RATIOS: dict[str, tuple[Row, Row, str]] = {
+    "least_ratio": ((LEAST * 8, 8, 16, 4), (0, 0, 8), "ratio_limit"),
+    "below_least_ratio": ((0.75 * LEAST * 8, 8, 16, 4), (0, 0, 8), "ratio_limit"),
+    "largest_ratio": ((1, 1, 1, 1), (0, 0, LEAST), "ratio_limit"), "above_largest_ratio": ((2, 2, 2, 2), (0, 0, LEAST), "ratio_limit"),
+}  # fmt: skip
 OUTSIDE: dict[str, tuple[Row, Row, str]] = {
     "left_of_it": ((-8, 24, 40, 12), P, "outside"), "right_of_it": ((48, 8, -16, 24), P, "outside"),
     "above_it": ((4, -2, 4, 12), Q, "outside"), "apart": ((-4, 20, 12, -6), U, "outside"),
@@ -76,7 +82,7 @@ def core(direction: str, parameters: Mapping[str, Any]) -> list[Input]:
     """The logarithm of a distance is not defined for a location outside the box."""
     if direction == "decode":
         return _given(DECODED)
-    return _around(ENCODED if parameters["activation"] == "exp" else {**ENCODED, **OUTSIDE})
+    return _around({**ENCODED, **(RATIOS if parameters["activation"] == "exp" else OUTSIDE)})
 
 
 def extra(direction: str, parameters: Mapping[str, Any]) -> list[Input]:

@@ -1,7 +1,7 @@
 """Write the golden vectors: `python -m oracle.generate`, with conformance/ on the path. `--check` only compares.
 
-One file a loss or coding, for each that is registered, and one a function that has golden scenes (oracle/scenes); the same
-bytes on each run.
+One file a loss or coding, for each that is registered, one a function that has golden scenes (oracle/scenes), and one a criterion
+(oracle/criteria); the same bytes on each run.
 """
 
 import argparse
@@ -22,12 +22,14 @@ import ml_dtypes
 import numpy as np
 from mpmath import mp
 
+from refloss_conformance.criteria import FOLDER as CRITERIA
 from refloss_conformance.gradients import UPSTREAM
 from refloss_conformance.records import RECORDS
 from refloss_conformance.scenes import FOLDER as SCENES
 from refloss_conformance.vectors import FOLDER, INTERPRETATION, SCHEMA_VERSION
 
-from . import boxes, classes, codes, differences, logits
+from . import boxes, classes, codes, differences, issued, logits, withdrawn
+from .criteria import every as every_criterion
 from .inputs import Input, exact_dtypes, inputs_for
 from .oracle import Truth, near_a_limit, truths
 from .scenes import every
@@ -154,11 +156,13 @@ def text_of(name: str) -> str:
     for setting in loss.settings:
         parameters = {**loss.defaults, **setting}
         group = group_slug(parameters)
-        cases = group_cases(loss, parameters, group)
+        cases = withdrawn.kept(f"{name}/{group}/", group_cases(loss, parameters, group))
         used |= {flag for case in cases for flag in case["flags"]}
         given = {k: "inf" if isinstance(v, float) and math.isinf(v) else v for k, v in parameters.items()}
         lines = ",\n".join("    " + json.dumps(case) for case in cases)
         groups.append(f'  {{"id": {json.dumps(group)}, "parameters": {json.dumps(given)}, "cases": [\n{lines}\n  ]}}')
+    for one in withdrawn.unplaced(f"{name}/", [f"{name}/{group_slug({**loss.defaults, **setting})}" for setting in loss.settings]):
+        raise ValueError(f"{one} is withdrawn, and its group is gone: a setting stays as long as one of its cases does")
     notes = {flag: dict(zip(("kind", "description"), note, strict=True)) for flag, note in {**NOTES[domain(loss)], "tie": TIE}.items()}
     head: dict[str, Any] = {
         "schema": SCHEMA_VERSION, "interpretation": INTERPRETATION, "loss": name, "kind": loss.kind, "inputs": list(loss.arrays),
@@ -194,19 +198,43 @@ def _written(found: Mapping[str, str], folder: pathlib.Path, check: bool, all_of
     return wrong
 
 
+def _issued(check: bool, path: pathlib.Path = issued.PATH, files: list[pathlib.Path] | None = None) -> int:
+    """No id that was ever issued may be gone; new ones are added to the list, or, with --check, must be on it."""
+    old, there = issued.load(path), issued.present(files)
+    wrong = [f"{text}; withdraw a case (withdrawn.toml), and give other inputs another id" for text in issued.lost(old, there)]
+    if check:
+        wrong += [f"{one} is not on the list of issued ids; run python -m oracle.generate" for one in issued.unlisted(old, there)]
+    elif not wrong:
+        path.write_text(issued.text_of(old, there), "utf-8", newline="\n")
+    for text in wrong[:20]:
+        print(text)
+    if not wrong:
+        print(f"issued: {sum(map(len, there.values()))} ids, all there")
+    return len(wrong)
+
+
 def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="oracle.generate", description=__doc__)
     parser.add_argument("--check", action="store_true", help="compare with the files that are there; exit with 1 if they differ")
     parser.add_argument("--folder", type=pathlib.Path, default=FOLDER)
     parser.add_argument("--scenes", type=pathlib.Path, default=SCENES, help="the folder of the scenes")
-    parser.add_argument("losses", nargs="*", help="some losses, codings or functions; all if none are named")
+    parser.add_argument("--criteria", type=pathlib.Path, default=CRITERIA, help="the folder of the criteria")
+    parser.add_argument("losses", nargs="*", help="some losses, codings, functions or criteria; all if none are named")
     options = parser.parse_args(arguments)
-    chosen = options.losses
+    whole = [name for name in options.losses if name.startswith("criteria.")]
+    wrong = 0
+    if whole or not options.losses:
+        wrong += _written(every_criterion.texts(whole or None), options.criteria, options.check, not options.losses)
+    chosen = [name for name in options.losses if name not in whole]
+    if whole and not chosen:
+        return 1 if wrong else 0
     vectors = [name for name in chosen if "." not in name or name in RECORDS] if chosen else sorted(RECORDS)
     functions = every.texts() if not chosen or len(vectors) < len(chosen) else {}
-    wrong = _written(texts(vectors) if vectors else {}, options.folder, options.check, not chosen)
+    wrong += _written(texts(vectors) if vectors else {}, options.folder, options.check, not chosen)
     wrong += _written({name: functions[name] for name in chosen if name not in RECORDS} if chosen else functions,
                       options.scenes, options.check, not chosen)  # fmt: skip
+    if not chosen and (options.folder, options.scenes, options.criteria) == (FOLDER, SCENES, CRITERIA):
+        wrong += _issued(options.check)
     return 1 if wrong else 0
 
 

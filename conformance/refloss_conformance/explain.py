@@ -1,238 +1,254 @@
 """Which known deviation, or stack of them, gives the results that were got.
 
-A deviation explains a failing number if it gives that number: to 1e-3, or to the rounding noise of the deviation itself
-(the difference between its wider and its working-precision evaluation). It must also give the numbers that are right.
+The search looks at a sample of the cases: every deviation alone, every pair, then what can be added to the best of those.
+Values come first, which are cheap; gradients only of the stacks whose values fit. An answer is verified on all cases, and
+the cases that refute one join the sample.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
-from refloss._engine.xp import numpy_xp
-
-from .cases import Batch
-from .deviations import Candidate, applicable, base_formula
-from .dual import Ties
+from .agreement import NEARLY_ALL, Explanation, agreeing, failing, reach
+from .deviations import Candidate, applicable
 from .golden import Array
-from .gradients import value_and_gradient
-from .limits import THIRD_PARTY
-from .records import RECORDS
-from .vectors import EPS, SMALLEST_NORMAL
-from .verdict import NEGLIGIBLE, Judged, Part, per_case, typical
+from .predict import Stack, evaluate, evaluate_all
+from .verdict import Judged, Part, typical
 
-AGREE = 1e-3
-NEARLY_ALL = 0.75
+__all__ = ["Explanation", "evaluate", "explain"]
+
 DEEPEST = 4  # deviations in one stack
 BEAM = 5
 COMMON = (1e-7, 1e-6)  # constants that are always tried in stacks
-MOST = 150  # stacks whose gradients are looked at
-SAMPLE, BATCHES = 120, 10  # cases, and batches, that the search looks at; the answer is verified on all of them
-Formula = Callable[..., Any]
-Stack = tuple[Candidate, ...]
+MANY = 10  # constants from which on two deviations are not combined at first
+SHEETS, CASES = 8, 24  # batches in the sample, and cases of each
+KEPT = 160  # stacks that are ranked on the second sheet; half as many on each further one
+RANKED = 16  # of them, those whose gradients are compared though none fits
+FAR, MOST = 0.2, 0.6  # relative error, and share of the cases, that rule a stack out at first sight
+PROMISING = 0.1  # of the failures: what a deviation alone must explain for more than two to be looked for
+REFUTED = 3  # cases of a batch that join the sample when they refute an answer
 
 
-@dataclass(frozen=True)
-class Explanation:
-    """A stack of deviations, and how far it reaches."""
+@dataclass
+class Score:
+    """How far stacks reach on the sample; `total` counts values and gradients apart, so that half an explanation is seen."""
 
-    stack: Stack
-    explained: int  # failing cases that it gives
-    failing: int
-    contradicted: int  # passing cases that it does not give
-    unexplained_in_training: int = 0  # failing cases that matter to a gradient step, and that it does not give
+    stacks: list[Stack]
+    explained: Array
+    contradicted: Array
+    serious: Array
+    total: Array
+    hairs: Array
+    failing: int = 0
+
+    @classmethod
+    def none(cls, stacks: Sequence[Stack]) -> "Score":
+        a, b, c, d, e = np.zeros((5, len(stacks)), int)
+        return cls(list(stacks), a, b, c, d, e)
+
+    def take(self, index: Any) -> "Score":
+        return Score(
+            [self.stacks[i] for i in index], self.explained[index], self.contradicted[index], self.serious[index], self.total[index],
+            self.hairs[index], self.failing,
+        )  # fmt: skip
 
     @property
-    def complete(self) -> bool:
-        """All that matters in training, and nearly all of the rest: what fails strictly only may be noise of another kind."""
-        enough = self.explained >= NEARLY_ALL * self.failing and self.unexplained_in_training == 0
-        return self.failing > 0 and enough and self.contradicted == 0
+    def fits(self) -> Array:
+        """Nothing contradicted, and all explained that matters, so far."""
+        enough = (self.explained >= NEARLY_ALL * (self.failing - self.hairs)) & (self.explained >= self.hairs)
+        return np.asarray((self.contradicted == 0) & (self.serious == 0) & enough)
 
-    @property
-    def score(self) -> float:
-        return (self.explained - self.contradicted) / max(self.failing, 1)
+    def order(self) -> Array:
+        """Best first."""
+        return np.asarray(np.argsort(-self.total, kind="stable"))
 
-
-def stacked(loss: str, stack: Stack) -> Formula:
-    formula = base_formula(loss)
-    for candidate in stack:
-        formula = candidate.change(formula)
-    return formula
-
-
-def evaluate(formula: Formula, batch: Batch, dtype: Any, gradient: bool, ties: Ties | None = None) -> tuple[Array, Array | None]:
-    """Value and gradient of a formula on a batch, computed in a dtype."""
-    loss = RECORDS[batch.loss]
-    first = batch.first.astype(dtype)
-    second = batch.second if batch.second.dtype.kind == "i" else batch.second.astype(dtype)
-    with np.errstate(all="ignore"):
-        value = np.asarray(formula(numpy_xp, first, second, **batch.parameters), np.float64)
-        value = np.broadcast_to(value, batch.value.number.shape)
-        if not gradient:
-            return value, None
-        if loss.kind != "labels":
-            _, slope = value_and_gradient(formula, (first, second), batch.parameters, kind=loss.kind, ties=ties)
-            return value, slope.astype(np.float64)
-
-        def total(xp: Any, logits: Any, labels: Any, **parameters: Any) -> Any:  # a class's loss may depend on other classes
-            return xp.sum(formula(xp, logits, labels, **parameters))
-
-        _, slope = value_and_gradient(total, (first, second), batch.parameters, kind="rows", ties=ties)
-        return value, slope.astype(np.float64)
+    def add(self, one: Judged, gradient: bool) -> None:
+        """One more sheet."""
+        value, slope = agreeing(self.stacks, one, gradient)
+        fails, matters, hair = failing(one, gradient)
+        agrees = value if slope is None else value & slope
+        self.failing += int(fails.sum())
+        self.explained += (agrees & fails).sum(axis=1)
+        self.contradicted += (~agrees & ~fails).sum(axis=1)
+        self.serious += (~agrees & matters).sum(axis=1)
+        self.hairs += (~agrees & hair).sum(axis=1)
+        for part, good in ((one.value, value), (one.gradient, slope)):
+            if part is not None and good is not None:
+                wrong = part.strict.reshape(len(part.strict), -1).any(axis=1)
+                self.total += (good & wrong).sum(axis=1) - (~good & ~wrong).sum(axis=1)
 
 
-def agreement(part: Part, predictions: Sequence[Array], dtype: str) -> tuple[Array, Array]:
-    """(agrees, comparable) for each number. predictions: in a wider dtype, in the working dtype, and (gradients) at the corners of ties."""
-    got, wanted = part.got, part.wanted.number
-    wide, narrow = predictions[0], predictions[1]
-    with np.errstate(all="ignore"):
-        gap = np.abs(got - wanted)
-        noise = np.abs(wide - narrow)
-        size = np.where(np.isinf(wanted), 0, np.abs(got))
-        true = np.where(np.isinf(wanted), 0, np.abs(wanted))
-        last = size.max(axis=-1, keepdims=True) if size.ndim > 1 else size  # a box's small components share its rounding
-        last = np.where(np.isfinite(last), last, 0)
-        rounding = THIRD_PARTY.eps * EPS[dtype] * np.maximum(part.wanted.scale, true) + 2 * SMALLEST_NORMAL[dtype]
-        unimportant = NEGLIGIBLE * typical(wanted) if got.ndim == 1 else 0.0
-        rounding = rounding + np.where(part.strict, 0.0, unimportant)
-        noise = np.where(np.isfinite(noise), 4 * noise, 0)
-        tolerance = np.maximum(AGREE * last, noise) + rounding
-        telling = part.strict & (gap > noise)  # below the noise a failure says nothing of where it comes from
-        tolerance = np.where(telling & np.isfinite(gap), np.minimum(tolerance, 0.5 * gap), tolerance)
-        tolerance = np.maximum(tolerance, np.where(np.isfinite(gap), AGREE * gap, 0))
-        agrees = np.zeros(got.shape, bool)
-        for prediction in predictions:
-            agrees |= np.abs(got - prediction) <= tolerance
-            agrees |= ~np.isfinite(got) & ~np.isfinite(prediction)
-        if len(predictions) > 2:  # kinks of the deviation: anything between its corners
-            corners = np.stack(predictions[:1] + predictions[2:])  # type: ignore[operator]
-            agrees |= (got >= corners.min(axis=0) - tolerance) & (got <= corners.max(axis=0) + tolerance)
-    comparable = ~part.wanted.kink if part.what == "gradient" else np.ones(got.shape, bool)
-    return agrees | ~comparable, comparable
+class Search:
+    """The sample, and what is tried on it."""
+
+    def __init__(self, judged: Sequence[Judged], candidates: Sequence[Candidate]) -> None:
+        self.judged, self.candidates = judged, list(candidates)
+        self.with_gradients = any(one.gradient is not None for one in judged)
+        self.chosen: dict[int, set[int]] = {}
+        share = max(CASES, SHEETS * CASES // max(len(judged), 1))
+        counts = np.array([failing(one, True)[0].sum() for one in judged])
+        for i in _spread(_foremost(counts), SHEETS):
+            bad = failing(judged[i], True)[0]
+            some = {*_spread(np.flatnonzero(bad), 3 * share // 4).tolist(), *_spread(np.flatnonzero(~bad), share // 4).tolist()}
+            self.chosen[int(i)] = some
+        self.sheets = self._sheets()
+
+    def _sheets(self) -> list[Judged]:
+        return [take(self.judged[i], sorted(cases)) for i, cases in self.chosen.items()]
+
+    def ranked(self, stacks: Sequence[Stack], narrowing: bool) -> Score:
+        """By values alone, best first; `narrowing` leaves the hopeless ones out on the way."""
+        score, keep = Score.none(stacks), KEPT
+        for sheet in self.sheets:
+            score.add(sheet, False)
+            if narrowing:
+                score = score.take(score.order()[: max(keep, RANKED)])
+                keep //= 2
+        return score.take(score.order())
+
+    def fitting(self, stacks: Sequence[Stack], gradient: bool) -> Score:
+        """The stacks that fit; each is dropped as soon as it does not."""
+        score = Score.none(stacks if gradient or len(stacks) <= KEPT else self._near(stacks))
+        for sheet in self.sheets:
+            if len(score.stacks):
+                score.add(sheet, gradient)
+                score = score.take(np.flatnonzero((score.contradicted == 0) & (score.serious == 0)))
+        score = score.take(np.flatnonzero(score.fits))
+        return score.take(score.order())
+
+    def _near(self, stacks: Sequence[Stack]) -> list[Stack]:
+        """Very many stacks without those that are far off in most cases of the first sheet, whatever the noise."""
+        one = self.sheets[0]
+        found = evaluate_all(stacks, one.batch, np.float64, False)
+        with np.errstate(all="ignore"):
+            size = np.maximum(np.abs(found.value), np.abs(one.value.got)) + 1e-2 * typical(one.value.wanted.number)
+            far = (np.abs(found.value - one.value.got) > FAR * size).reshape(*found.value.shape[:2], -1).any(axis=2)
+        return [stacks[i] for i in np.flatnonzero(found.runs & (far.mean(axis=1) <= MOST)).tolist()]
+
+    def verified(self, stacks: Sequence[Stack]) -> list[Explanation]:
+        """The stacks that hold on all cases, one for each set of names: constants that cannot be told apart keep the first."""
+        found: dict[frozenset[str], Explanation] = {}
+        left = list(stacks)
+        while left:
+            stack = left.pop(0)
+            names = frozenset(c.name for c in stack)
+            if names not in found:
+                whole = reach(stack, self.judged, lambda one: one.contradicted > 0 or one.unexplained_in_training > 0)
+                if whole.complete:
+                    found[names] = whole
+                elif self._learn(stack):
+                    left = self.fitting(left, self.with_gradients).stacks
+        return list(found.values())
+
+    def _learn(self, stack: Stack) -> bool:
+        """Put cases that refute a stack into the sample, for the next levels."""
+        for i, one in enumerate(self.judged):
+            value, slope = agreeing([stack], one, True)
+            refuting = np.flatnonzero(~(value[0] if slope is None else value[0] & slope[0]))
+            fresh = [int(c) for c in _spread(refuting, REFUTED) if int(c) not in self.chosen.get(i, ())]
+            if fresh:
+                self.chosen.setdefault(i, set()).update(fresh)
+                self.sheets = self._sheets()
+                return True
+        return False
+
+    def level(self, stacks: Sequence[Stack]) -> list[Explanation]:
+        """The stacks that explain everything."""
+        fitting = self.fitting(stacks, False).stacks
+        return self.verified(self.fitting(fitting, True).stacks if self.with_gradients else fitting)
+
+    def best(self, stacks: Sequence[Stack]) -> Score:
+        """Where no stack explains everything: the best, by values and gradients. `stacks` come best first by values."""
+        score = Score.none(stacks[:RANKED])
+        for sheet in self.sheets:
+            score.add(sheet, True)
+        return score.take(score.order())
 
 
-def reach(stack: Stack, judged: Sequence[Judged], gradient: bool, give_up: Callable[[Explanation], bool] | None = None) -> Explanation:
-    """How many failing cases a stack gives, and how many passing ones it contradicts."""
-    explained = failing = contradicted = serious = 0
-    for one in judged:
-        batch, dtype = one.batch, np.dtype(one.batch.dtype)
-        wider = np.float64 if dtype == np.float32 else np.longdouble
-        formula = stacked(batch.loss, stack)
-        parts = one.parts if gradient else (one.value,)
-        slopes = gradient and one.gradient is not None
-        try:
-            answers = [evaluate(formula, batch, wider, slopes), evaluate(formula, batch, dtype, slopes)]
-        except (TypeError, ZeroDivisionError, ValueError, OverflowError, IndexError):
-            return Explanation(stack, 0, sum(int(per_case(p.strict).sum()) for o in judged for p in o.parts), 0)
-        fails, agrees = np.zeros(len(batch), bool), np.ones(len(batch), bool)
-        matters = np.zeros(len(batch), bool)
-        for index, part in enumerate(parts):
-            predictions = [np.asarray(answer[index]) for answer in answers]
-            good, comparable = agreement(part, predictions, batch.dtype)
-            if index == 1 and not good.all():
-                corners = [evaluate(formula, batch, dtype, True, Ties([w] * 64))[1] for w in (0.0, 1.0)]
-                good, comparable = agreement(part, [*predictions, *(np.asarray(c) for c in corners)], batch.dtype)
-            fails |= per_case(part.strict & comparable)
-            matters |= per_case(part.training & comparable)
-            agrees &= ~per_case(~good)
-        failing += int(fails.sum())
-        explained += int((fails & agrees).sum())
-        contradicted += int((~fails & ~agrees).sum())
-        serious += int((matters & ~agrees).sum())
-        if give_up is not None and give_up(Explanation(stack, explained, failing, contradicted, serious)):
+def explain(judged: Sequence[Judged]) -> list[Explanation]:
+    """The shortest stacks that explain every failure, all of one length; or the best partial one; or nothing."""
+    if not any(part.strict.any() for one in judged for part in one.parts):
+        return []
+    loss = judged[0].batch.loss
+    search = Search(judged, applicable(loss))
+    singles: list[Stack] = [(c,) for c in search.candidates]
+    for stacks in (singles, _pairs(search.candidates, False), _pairs(search.candidates, True)):
+        found = search.level(stacks)
+        if found:
+            return found
+    ranked = search.ranked(singles, narrowing=False)
+    few, best = _few_constants(ranked, search.candidates), search.best(ranked.stacks)
+    if best.total[0] < PROMISING * best.failing:
+        return []
+    pairs = _pairs(few, False) + _pairs(few, True)
+    for depth in range(2, DEEPEST + 1):
+        stacks = pairs if depth == 2 else _extended(best.stacks[:BEAM], few)
+        found = search.level(stacks) if depth > 2 else []
+        if found:
+            return found
+        tried = search.best(search.ranked(stacks, narrowing=True).stacks)
+        if not tried.stacks or tried.total[0] <= best.total[0]:
             break
-    return Explanation(stack, explained, failing, contradicted, serious)
+        best = tried
+    whole = reach(best.stacks[0], judged)
+    cases = sum(len(one.batch) for one in judged)
+    return [whole] if whole.explained >= 0.6 * whole.failing and whole.contradicted <= 0.02 * cases else []
 
 
-def sample(judged: Sequence[Judged]) -> list[Judged]:
-    """Some failing and some passing cases of each batch; the same ones each time."""
-    chosen = []
-    share = max(SAMPLE // max(min(len(judged), BATCHES), 1), 12)
-    for one in judged:
-        fails = np.zeros(len(one.batch), bool)
-        for part in one.parts:
-            fails |= per_case(part.strict)
-        bad, good = np.flatnonzero(fails), np.flatnonzero(~fails)
-        picked = sorted({*_spread(bad, 3 * share // 4).tolist(), *_spread(good, share // 4).tolist()})
-        if picked:
-            chosen.append(Judged(one.batch.take(picked), *(_take(part, picked) for part in (one.value, one.gradient))))  # type: ignore[arg-type]
-    return [chosen[i] for i in _spread(np.arange(len(chosen)), BATCHES)]
+def _pairs(candidates: Sequence[Candidate], unknown: bool) -> list[Stack]:
+    """All pairs, in both orders where that matters: those of two deviations that each have an `unknown` constant, or the others."""
+    found: dict[Any, Stack] = {}
+    for a in candidates:
+        for b in candidates:
+            if a.name != b.name and unknown == (min(len(c.deviation.constants) for c in (a, b)) >= MANY):
+                key = ((a.name, a.constant), (b.name, b.constant))
+                found.setdefault(frozenset(key) if a.deviation.keyword and b.deviation.keyword else key, (a, b))
+    return list(found.values())
+
+
+def _extended(beam: Iterable[Stack], few: Sequence[Candidate]) -> list[Stack]:
+    """One more deviation on each stack of the beam."""
+    found: dict[Any, Stack] = {}
+    for stack in beam:
+        for candidate in few:
+            if all(candidate.name != c.name for c in stack):
+                found.setdefault(frozenset((c.name, c.constant) for c in (*stack, candidate)), (*stack, candidate))
+    return list(found.values())
+
+
+def _few_constants(score: Score, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Of each deviation with an unknown constant the two best (the score's stacks come best first), and common defaults."""
+    kept: dict[str, list[Candidate]] = {}
+    for stack in score.stacks:
+        kept.setdefault(stack[0].name, []).append(stack[0])
+    return [c for c in candidates if c in kept[c.name][:2] or c.constant in (None, *COMMON)]
+
+
+def take(one: Judged, chosen: list[int]) -> Judged:
+    """Some cases."""
+    parts = (one.value, one.gradient)
+    return Judged(one.batch.take(chosen), *(None if part is None else _part(part, chosen) for part in parts))  # type: ignore[arg-type]
+
+
+def _part(part: Part, chosen: list[int]) -> Part:
+    arrays = (part.got, part.error, part.strict, part.training, part.severity)
+    return Part(part.what, part.wanted.take(chosen), *(array[chosen] for array in arrays))
+
+
+def _foremost(counts: Array) -> Array:
+    """Batches with failures, in the order of the file; all of them where few fail."""
+    bad = np.flatnonzero(counts)
+    return bad if len(bad) >= SHEETS else np.arange(len(counts)) if len(counts) <= SHEETS else _padded(bad, len(counts))
+
+
+def _padded(bad: Array, count: int) -> Array:
+    others = np.setdiff1d(np.arange(count), bad)
+    return np.sort(np.concatenate([bad, _spread(others, SHEETS - len(bad))]))
 
 
 def _spread(indices: Array, count: int) -> Array:
     if len(indices) <= count:
         return indices
     return np.asarray(indices[np.linspace(0, len(indices) - 1, count).astype(int)])
-
-
-def _take(part: Part | None, picked: list[int]) -> Part | None:
-    if part is None:
-        return None
-    return Part(
-        part.what, part.wanted.take(picked), part.got[picked], part.error[picked], part.strict[picked], part.training[picked],
-        part.severity[picked],
-    )  # fmt: skip
-
-
-def explain(judged: Sequence[Judged]) -> list[Explanation]:
-    """The shortest stacks that explain every failure, all of one length; or the best partial one; or nothing."""
-    failing = [one for one in judged if any(part.strict.any() for part in one.parts)]
-    if not failing:
-        return []
-    loss = failing[0].batch.loss
-    few, candidates = sample(judged), applicable(loss)
-    beam: list[Stack] = [()]
-    best: Explanation | None = None
-    for _ in range(DEEPEST):
-        tried = _extend(beam, candidates, few)
-        if beam == [()]:
-            candidates = _best_constants(tried, candidates)
-        found = [verified for one in tried if one.complete and (verified := reach(one.stack, judged, True)).complete]
-        if found:
-            return _distinct(found)
-        if not tried or (best is not None and tried[0].score <= best.score + 1e-9):
-            break
-        best = tried[0]
-        beam = [one.stack for one in tried[:BEAM]]
-    if best is None:
-        return []
-    whole = reach(best.stack, judged, True)
-    return [whole] if whole.explained >= 0.6 * whole.failing and whole.contradicted <= 0.02 * sum(len(one.batch) for one in judged) else []
-
-
-def _extend(beam: Sequence[Stack], candidates: Sequence[Candidate], few: Sequence[Judged]) -> list[Explanation]:
-    """One more deviation on each stack of the beam: by values first, which is cheap, then with gradients; best first."""
-    stacks, seen = [], set()
-    for stack in beam:
-        for candidate in candidates:
-            key = frozenset((c.name, c.constant) for c in (*stack, candidate))
-            if any(candidate.name == c.name for c in stack) or key in seen:
-                continue
-            seen.add(key)
-            stacks.append((*stack, candidate))
-    values = [reach(stack, few, False) for stack in stacks]
-    values.sort(key=lambda one: (-(one.explained - one.contradicted), len(one.stack)))
-    if not any(one.batch for one in few) or all(one.gradient is None for one in few):
-        return values
-    best = values[0].explained - values[0].contradicted
-    keep = [one for one in values if one.contradicted == 0 or one.explained - one.contradicted >= 0.5 * best]
-    full = [reach(one.stack, few, True) for one in keep[:MOST]]
-    full.sort(key=lambda one: -(one.explained - one.contradicted))
-    return full
-
-
-def _best_constants(tried: Sequence[Explanation], candidates: Sequence[Candidate]) -> list[Candidate]:
-    """For the deeper search: of each deviation with an unknown constant only the two best, and those near common defaults."""
-    kept: dict[str, list[Candidate]] = {}
-    for one in tried:
-        kept.setdefault(one.stack[0].name, []).append(one.stack[0])
-    return [c for c in candidates if c in kept.get(c.name, [])[:2] or c.constant in (None, *COMMON)]
-
-
-def _distinct(found: Sequence[Explanation]) -> list[Explanation]:
-    """One entry for each set of names: constants that the cases cannot tell apart keep the first."""
-    chosen: dict[frozenset[str], Explanation] = {}
-    for one in found:
-        chosen.setdefault(frozenset(c.name for c in one.stack), one)
-    return list(chosen.values())

@@ -2,7 +2,12 @@
 
 import json
 import math
+import re
 from typing import Any
+
+# A list of plain values, spread over lines. No line break stands inside of a JSON string, so only layout is touched.
+PLAIN_LIST = re.compile(r"\[\n\s+([^\[\]{}]*?)\n\s+\]")
+BREAK = re.compile(r"\n\s+")
 
 
 def clean(value: Any) -> Any:
@@ -14,4 +19,6 @@ def clean(value: Any) -> Any:
 
 
 def dumps(document: Any) -> str:
-    return json.dumps(clean(document), indent=2, allow_nan=False) + "\n"
+    """Indented, with lists of plain values on one line."""
+    text = json.dumps(clean(document), indent=2, allow_nan=False)
+    return PLAIN_LIST.sub(lambda found: f"[{BREAK.sub(' ', found[1])}]", text) + "\n"

@@ -84,10 +84,12 @@ def _scene_table(rows: list[Any]) -> Table:
 def callable_report(console: Console, report: dict[str, Any]) -> None:
     """One implementation: how it was called, verdicts, worst cases, the deviation."""
     version = f" ({report['package']} {report['version']})" if report["version"] else ""
-    console.print(f"[bold]{escape(report['callable'])}[/]{version} as [bold]{report['loss']}[/]")
-    arguments = [f"{theirs}={ours}" for ours, theirs in report["arguments"].items()]
-    constants = [f"{name}={value!r}" for name, value in report["constants"].items()]
-    console.print(f"called with {escape(', '.join(arguments + constants))}; {report['arrays']} arrays; gradient: {report['gradients']}")
+    written = f", written in {report['language']}" if report["via"] == "program" else ""
+    console.print(f"[bold]{escape(report['callable'])}[/]{escape(version + written)} as [bold]{report['loss']}[/]")
+    if report["via"] == "callable":
+        arguments = [f"{theirs}={ours}" for ours, theirs in report["arguments"].items()]
+        constants = [f"{name}={value!r}" for name, value in report["constants"].items()]
+        console.print(f"called with {escape(', '.join(arguments + constants))}; {report['arrays']} arrays; gradient: {report['gradients']}")
     for dtype in report["dtypes"]:
         if not dtype["run"]:
             console.print(f"[yellow]not run[/] {dtype['dtype']}: {escape(dtype['reason'])}")
@@ -95,6 +97,7 @@ def callable_report(console: Console, report: dict[str, Any]) -> None:
     for finding in report["findings"]:
         mark = {"note": "[yellow]note[/]", "precision": "[red]precision[/]", "deviation": "[bold red]deviation[/]"}[finding["kind"]]
         console.print(f"{mark} {escape(finding['text'])}. {escape(finding['effect'])}".rstrip())
+    _troubles(console, report)
     table = Table("", "cases", "strict", "training", "worst, in eps", "NaN or infinite")
     for what in ("value", "gradient"):
         part = report[what]
@@ -108,6 +111,35 @@ def callable_report(console: Console, report: dict[str, Any]) -> None:
     strict = verdict(report["strict"], "conforms", "does not conform")
     values_only = " (values only: no gradient was judged)" if report["gradient"] is None else ""
     console.print(f"strict: {strict}{values_only}; training: {verdict(report['training'], 'good enough', 'not good enough')}")
+
+
+def _troubles(console: Console, report: dict[str, Any]) -> None:
+    """What went wrong apart from numbers, and the cases without an answer, by reason."""
+    for trouble in report["troubles"]:
+        console.print(f"[bold red]{trouble['name'].replace('_', ' ')}[/] {escape(trouble['text'])}")
+    reasons: dict[tuple[str, str, str], list[str]] = {}
+    for one in report["unanswered"]:
+        reasons.setdefault((one["status"], one["reason"], one["link"] or ""), []).append(one["id"])
+    for (status, reason, link), ids in reasons.items():
+        colour = "yellow" if status == "skipped" else "red"
+        console.print(f"[{colour}]{status}[/] {len(ids)} cases, first {escape(ids[0])}: {escape(' '.join([reason, link]).strip())}")
+
+
+def expectations(console: Console, expected: dict[str, Any] | None) -> None:
+    """What became of the expectations."""
+    if expected is None:
+        return
+    console.print(f"expected: {expected['matched']} failures are known ({escape(expected['file'])})")
+    said = [*expected["not_run"], *expected["notes"]]
+    for text in said[:5]:
+        console.print(f"[yellow]note[/] {escape(text)}")
+    if len(said) > 5:
+        console.print(f"[yellow]note[/] and {len(said) - 5} more of that kind")
+    for text in expected["stale"]:
+        console.print(f"[bold red]stale[/] {escape(text)}")
+    if expected["unexpected"]:
+        shown = ", ".join(expected["unexpected"][:5]) + (" ..." if len(expected["unexpected"]) > 5 else "")
+        console.print(f"[bold red]unexpected[/] {len(expected['unexpected'])} failures: {escape(shown)}")
 
 
 def _groups(console: Console, groups: list[dict[str, Any]]) -> None:
@@ -151,6 +183,8 @@ def _deviations(console: Console, report: dict[str, Any]) -> None:
     failed = not report["strict"] and any(report[what] and not report[what]["strict"]["passed"] for what in ("value", "gradient"))
     if failed and not report["deviations"]:
         console.print("[bold]deviation[/] unknown: no known deviation, nor a stack of them, gives these results")
+        for fact in (report["unknown"] or {"facts": []})["facts"]:
+            console.print(f"    {escape(fact)}")
 
 
 def replay_report(console: Console, cases: list[Any], limit: float) -> None:

@@ -1,7 +1,6 @@
 """`refloss replay FILE...`: recordings of a detector's original code against the criterion that claims to compute the same."""
 
 import itertools
-import json
 import math
 import pathlib
 from collections.abc import Callable, Mapping, Sequence
@@ -16,6 +15,7 @@ from refloss.criteria import ScaledYOLOv4, YOLOv1, YOLOv2, YOLOv3, YOLOv4
 from refloss.errors import ReflossError
 from refloss.priors import Grid
 
+from . import safe
 from .errors import UsageError
 
 Array = np.ndarray[Any, Any]
@@ -57,13 +57,11 @@ def load(path: str) -> list[dict[str, Any]]:
     """The cases of a file."""
     file = pathlib.Path(path)
     try:
-        if file.stat().st_size > LARGEST_FILE:
-            raise UsageError(f"{path}: larger than {LARGEST_FILE} bytes; it is no recording")
-        cases = json.loads(file.read_text("utf-8"))
+        cases = safe.read(file, safe.Bounds(LARGEST_FILE, depth=16, values=5_000_000))
     except OSError as error:
         raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
-    except (ValueError, RecursionError) as error:
-        raise UsageError(f"{path}: is no JSON ({error})") from None
+    except safe.Unsafe as error:
+        raise UsageError(f"{path}: {error}") from None
     if not isinstance(cases, list) or not cases or not all(isinstance(case, dict) for case in cases):
         raise UsageError(f"{path}: a recording is a list of cases, not empty")
     return cases

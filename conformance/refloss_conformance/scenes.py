@@ -4,7 +4,6 @@ The files are described in scenes/README.md for readers in any language. Nothing
 """
 
 import functools
-import json
 import math
 import pathlib
 from collections.abc import Mapping
@@ -16,7 +15,7 @@ import numpy as np
 from refloss.priors.grid import Grid
 
 from .errors import UsageError
-from .vectors import EPS, LARGEST_FILE, VectorError, numpy_dtype
+from .vectors import EPS, LARGEST_FILE, VectorError, load_json, numpy_dtype
 
 FOLDER = pathlib.Path(__file__).parent / "scenes"
 SCHEMA = pathlib.Path(__file__).parent / "schema" / "scenes.json"
@@ -119,17 +118,7 @@ def load(function: str) -> Scenes:
 
 def load_file(path: pathlib.Path) -> Scenes:
     """The scenes in a file."""
-    try:
-        size = path.stat().st_size
-        if size > LARGEST_FILE:
-            raise VectorError(f"scenes: {path.name} has {size} bytes, more than {LARGEST_FILE}; it is not one of refloss's files")
-        data = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise VectorError(f"scenes: cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, VectorError):
-            raise
-        raise VectorError(f"scenes: {path.name} is damaged ({error}); install refloss again or fetch the file again") from error
+    data = load_json(path, "scenes", LARGEST_FILE)
     if not isinstance(data, dict) or not {"schema", "interpretation", "function"} <= data.keys():
         raise VectorError(f"scenes: {path.name} is JSON, but no scene file: it lacks schema, interpretation or function")
     for key, known in (("schema", SCHEMA_VERSION), ("interpretation", INTERPRETATION)):
@@ -148,7 +137,7 @@ def _scenes(data: Mapping[str, Any]) -> Scenes:
     inputs = {name: Input(one["kind"], tuple(one["shape"]), one["description"]) for name, one in data["inputs"].items()}
     parts = {name: Part(**one) for name, one in data["answer"].items()}
     deviations = {name: Deviation(name, **one) for name, one in data["deviations"].items()}
-    scenes = tuple(_scene(one, parts, data["notes"], deviations) for one in data["scenes"])
+    scenes = tuple(_scene(one, parts, data["notes"], deviations) for one in data["scenes"] if "withdrawn" not in one)
     defaults = {name: number(value) for name, value in data["defaults"].items()}
     return Scenes(data["function"], inputs, parts, defaults, data["notes"], deviations, scenes)
 

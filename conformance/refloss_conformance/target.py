@@ -105,6 +105,20 @@ def locate(spec: str, init: Mapping[str, Any] | None = None) -> Target:
     return Target(spec, found, module, parameters, open_ended, package, _version(package, module))
 
 
+def given(function: Callable[..., Any]) -> Target:
+    """A live callable: a function, a partial one, or an instance with __call__ or forward()."""
+    if not callable(function) or inspect.isclass(function):
+        what = "a class; make an instance" if inspect.isclass(function) else f"a {type(function).__name__}"
+        raise UsageError(f"what is checked must be a callable, got {what}")
+    inner = function.func if isinstance(function, functools.partial) else function
+    named = inner if hasattr(inner, "__qualname__") else type(inner)
+    home = str(getattr(named, "__module__", None) or "builtins")
+    module = sys.modules.get(home) or ModuleType(home)
+    parameters, open_ended = signature(function)
+    package = home.split(".", maxsplit=1)[0]
+    return Target(f"{home}:{named.__qualname__}", function, module, parameters, open_ended, package, _version(package, module))
+
+
 def _make(spec: str, factory: Any, init: Mapping[str, Any]) -> Any:
     try:
         made = factory(**init)

@@ -3,7 +3,6 @@
 The files are described in vectors/README.md for readers in any language. Nothing here executes anything from a file.
 """
 
-import json
 import math
 import pathlib
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +13,8 @@ from typing import Any
 import numpy as np
 
 from refloss.errors import ReflossError
+
+from . import safe
 
 Array = np.ndarray[Any, Any]
 Words = tuple[Array, Array]  # a number in two float64 words, about 32 digits
@@ -107,22 +108,22 @@ def load(loss: str, folder: pathlib.Path = FOLDER) -> Vectors:
 
 def load_file(path: pathlib.Path) -> Vectors:
     """The vectors in a file."""
-    try:
-        size = path.stat().st_size
-        if size > LARGEST_FILE:
-            raise VectorError(f"vectors: {path.name} has {size} bytes, more than {LARGEST_FILE}; it is not one of refloss's files")
-        data = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise VectorError(f"vectors: cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, VectorError):
-            raise
-        raise VectorError(f"vectors: {path.name} is damaged ({error}); install refloss again or fetch the file again") from error
+    data = load_json(path, "vectors", LARGEST_FILE)
     _versions(path.name, data)
     try:
         return _vectors(data)
     except (AttributeError, KeyError, TypeError, ValueError) as error:
         raise VectorError(f"vectors: {path.name} is damaged ({type(error).__name__}: {error}); fetch the file again") from error
+
+
+def load_json(path: pathlib.Path, what: str, largest: int) -> Any:
+    """The JSON of a golden file; what: "vectors" or "scenes"."""
+    try:
+        return safe.read(path, safe.Bounds(largest))
+    except OSError as error:
+        raise VectorError(f"{what}: cannot read {path}: {error.strerror or error}") from error
+    except safe.Unsafe as error:
+        raise VectorError(f"{what}: {path.name} {error}; install refloss again or fetch the file again") from error
 
 
 def _versions(name: str, data: Any) -> None:
@@ -138,7 +139,7 @@ def _vectors(data: Mapping[str, Any]) -> Vectors:
     groups = []
     for group in data["groups"]:
         parameters = {k: _parameter(v) for k, v in group["parameters"].items()}
-        groups.append(Group(group["id"], parameters, tuple(_case(case) for case in group["cases"])))
+        groups.append(Group(group["id"], parameters, tuple(_case(case) for case in group["cases"] if "withdrawn" not in case)))
     upstream = tuple(map(float, data["upstream"])) if data["kind"] == "codes" else None
     return Vectors(data["loss"], data["kind"], (first, second), data["formula_sha256"], data["notes"], tuple(groups), upstream)
 

@@ -72,7 +72,25 @@ def of_nms() -> list[Scene]:
         scene("diou", "kind", boxes=crossed, scores=[0.75, 0.5, 0.25], kind="diou", iou_threshold=0.66),
         scene("diou_no_boxes", "kind", "empty_image", kind="diou"),
         scene("iou_where_diou_differs", "parameter", boxes=crossed, scores=[0.75, 0.5, 0.25], iou_threshold=0.66),
+        *of_diou(),
     ]
+
+
+def of_diou() -> list[Scene]:
+    """Centres and enclosing boxes that decide: any part of the distance that is wrong changes one of them."""
+    four = [(36, 6, 54, 28), (35, 11, 59, 23), (36, 11, 59, 15), (25, 10, 54, 14)]
+    other = [(40, 19, 69, 44), (38, 20, 73, 43), (33, 15, 72, 34), (43, 12, 70, 40)]
+    mixed = [(45, 23, 52, 43), (41, 28, 56, 40), (42, 31, 65, 51), (32, 20, 65, 45)]
+    diou = {"kind": "diou"}
+    return [
+        scene("diou_beta_0.5", "kind", boxes=four, scores=[0.75, 0.25, 0.875, 0.5], iou_threshold=0.4, beta=0.5, **diou),
+        scene("diou_beta_0.5_nearby", "kind", boxes=other, scores=[0.5, 0.875, 0.25, 0.75], iou_threshold=0.3, beta=0.5, **diou),
+        scene("diou_beta_0.5_across", "kind", boxes=[(10, 9, 24, 23), (17, 10, 22, 29), (14, -3, 16, 19)], scores=[0.875, 0.5, 0.75],
+              iou_threshold=0.1, beta=0.5, **diou),
+        scene("diou_beta_2", "kind", boxes=mixed, scores=[0.5, 0.75, 0.875, 0.25], iou_threshold=0.2, beta=2.0, **diou),
+        scene("diou_0.2", "kind", boxes=[(40, 29, 55, 49), (30, 22, 51, 48), (31, 23, 53, 40)], scores=[0.875, 0.75, 0.5],
+              iou_threshold=0.2, **diou),
+    ]  # fmt: skip
 
 
 def of_batched() -> list[Scene]:
@@ -131,11 +149,13 @@ def of_select() -> list[Scene]:
         scene("classes_meet", "parameter", **two, per_class=False),
         scene("top_2", "limit", **two, top_k=2),
         scene("top_1_of_each_class", "limit", **two, top_k=1, top_k_per_class=True),
+        scene("top_1_of_three_classes", "limit", boxes=[A, D, (60, 0, 70, 10)], top_k=1, top_k_per_class=True,
+              scores=[(0.875, 0.5, 0.25), (0.75, 0.625, 0.125), (0.25, 0.375, 0.5)]),
         scene("at_most_2", "limit", **two, max_detections=2),
         scene("top_2_before_suppression", "limit", boxes=[A, B, D], scores=[(0.875,), (0.75,), (0.5,)], top_k=2),
         scene("iou_0.5", boxes=HALF, scores=[(0.75,), (0.5,), (0.25,)]),
         scene("equal_scores", boxes=[A, D], scores=[(0.5, 0.125), (0.125, 0.5)]),
-    ]
+    ]  # fmt: skip
 
 
 def swap(parameter: str, value: Any) -> Any:

@@ -62,6 +62,10 @@ def by_hand() -> list[Scene]:
         scene("ssd_pytorch_few_negatives", "dialect", "few_negatives", losses=[5, 2, 6, 1], at=[0, -1, 1, -1], dialect="ssd.pytorch",
             ratio=1.5),
         scene("ssd_pytorch_one_positive", "dialect", **ONE, dialect="ssd.pytorch"),
+        scene("ssd_pytorch_losses_below_0", "dialect", "few_negatives", losses=[0.75, 0, 0.25, -2, -1, 0.75, -0.5],
+              at=[1, 1, 1, 0, -1, -1, 1], dialect="ssd.pytorch", ratio=1.5),
+        scene("torchvision_all_but_none", "dialect", "few_negatives", losses=[4, 1.5, -1], at=[1, 0, -1], dialect="torchvision", ratio=1.5),
+        scene("torchvision_losses_below_0", "dialect", losses=[-0.5, 1.5, 0.5, 0.75], at=[-1, 0, -1, 1], dialect="torchvision", ratio=1.0),
     ]  # fmt: skip
 
 

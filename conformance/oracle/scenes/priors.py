@@ -151,6 +151,15 @@ def of_ssd() -> Function:
         scene("clip_size", "choice", {"sizes": (10.0, 40.0, 50.0)}, clip="size"),
         scene("clip_centre_size", "choice", {"sizes": (10.0, 40.0, 50.0)}, clip="centre_size", steps=(24.0, 80.0)),
         scene("extra_last", "choice", order="extra_last"),
+        scene("clip_corners_of_an_oblong", "oblong", oblong, clip="corners"),
+        scene("clip_size_of_an_oblong", "oblong", {**oblong, "sizes": (30.0, 60.0, 80.0)}, clip="size"),
+        scene(
+            "clip_centre_size_of_an_oblong",
+            "oblong",
+            {**oblong, "sizes": (30.0, 60.0, 80.0)},
+            clip="centre_size",
+            steps=((20.0, 30.0), (48.0, 80.0)),
+        ),
     ]
     deviations = (
         Deviation("clipped_to_the_image", "corners are clipped to the image", "Caffe-SSD's clip",

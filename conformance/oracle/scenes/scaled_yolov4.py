@@ -51,6 +51,7 @@ def by_hand() -> list[Scene]:
         scene("ratio_4_wide", "ratio", boxes=[around(12, 12, 2, 8)]),
         scene("ratio_4_tall", "ratio", grids=(Grid(((8.0, 4.0),), 8, 3, 3),), boxes=[around(12, 12, 8, 16)]),
         scene("ratio_below_4", "ratio", boxes=[around(12, 12, 2.25, 8)]),
+        *too_large(),
         scene("ratio_2", "ratio", "parameter", boxes=[around(12, 12, 4, 8), around(4, 4, 4.25, 8)], ratio=2.0),
         scene("two_in_a_cell", "one_cell", boxes=[around(12, 12, 8, 8), around(11, 13, 6, 8)]),
         scene("neighbours_meet", "neighbour", "one_cell", boxes=[around(13, 12, 8, 8), around(20, 12, 8, 8)]),
@@ -62,6 +63,19 @@ def by_hand() -> list[Scene]:
         scene("authors_on_the_right_border", "dialect", "image_border", boxes=border, **authors),
         scene("authors_on_the_corner", "dialect", "image_border", boxes=[around(24, 24, 8, 8)], **authors),
         scene("authors_on_the_first_cell_border", "dialect", "cell_border", "neighbour", boxes=[around(8, 4, 8, 8)], **authors),
+    ]  # fmt: skip
+
+
+def too_large() -> list[Scene]:
+    """Truths that are more than 4 times as wide or as high as an anchor, whose other side fits."""
+    crossed, authors = (Grid(((8.0, 2.0), (2.0, 6.0)), 8, 3, 3),), {"dialect": "scaled_yolov4"}
+    return [
+        scene("wider_and_taller", "ratio", grids=crossed, boxes=[around(7, 22, 39.75, 24.25), around(14, 11.75, 24.5, 2)], **authors),
+        scene("wide_and_tall", "ratio", grids=crossed, boxes=[around(2.5, 21.25, 30.5, 0.5), around(11.5, 4, 0.75, 22.25)]),
+        scene("wider_than_all", "ratio", "grids", grids=TWO, boxes=[around(13.25, 6.5, 32, 10.25)]),
+        scene("flat", "ratio", grids=crossed, boxes=[around(4, 4.5, 29, 0.75)]),
+        scene("authors_flat", "ratio", "dialect", "grids", grids=TWO, boxes=[around(16, 12.25, 29.75, 3.5), around(7, 11.25, 28.25, 0.75)],
+              **authors),
     ]  # fmt: skip
 
 

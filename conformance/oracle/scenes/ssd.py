@@ -63,6 +63,8 @@ def by_hand() -> list[Scene]:
     ]
     return [
         *plain(),
+        scene("no_area_on_either_side", "degenerate", priors=[(11, 16, 11, 23), (11, 16, 23, 23), (12, 15, 18, 20), (20, 8, 26, 15)],
+              boxes=[(11, 16, 11, 23)]),
         scene("threshold_0.6", "parameter", priors=[*TEN, (0, 0, 10, 20)], boxes=[(0, 0, 10, 10), (0, 0, 6, 10)], threshold=0.6),
         *again,
         *(Scene(f"caffe_{one.slug}", (*one.flags, "dialect"), one.inputs, {"dialect": "caffe"})

@@ -7,6 +7,7 @@ from typing import Any
 from refloss.priors.grid import Grid
 from refloss_conformance.scenes import INTERPRETATION, SCHEMA_VERSION
 
+from .. import withdrawn
 from .record import Answered, Function, Scene, answered, deviating, digits
 
 NOTES = {
@@ -62,7 +63,8 @@ def scene_json(function: Function, scene: Scene, result: Answered) -> dict[str, 
 
 def text_of(function: Function) -> str:
     """The file of one function."""
-    documents = [scene_json(function, scene, answered(function, scene)) for scene in function.scenes]
+    made = [scene_json(function, scene, answered(function, scene)) for scene in function.scenes]
+    documents = withdrawn.kept(f"{function.name}/", made)
     used = {flag for document in documents for flag in document["flags"]}
     named = {name for document in documents for one in document["deviations"] for name in one["names"]}
     unused = [one.name for one in function.deviations if one.name not in named]

@@ -95,6 +95,27 @@ def by_hand(threshold: float) -> list[Scene]:
     ]  # fmt: skip
 
 
+SMALL = scene("below_a_pixel", "basic", boxes=[around(10, 12.75, 0.5, 0.5), around(20, 4, 0.75, 7)])
+FOLLOWING = scene("darknet_one_below_the_grid", "dialect", "image_border", boxes=[around(3, 24, 15, 12)], dialect="darknet")
+WIDE_AND_TALL = scene("wide_and_tall", "extra", grids=TIED, boxes=[around(4.5, 4.5, 3.75, 9.25), around(1.25, 11.5, 16.5, 3.25),
+                                                                     around(3.75, 3, 6, 1)])  # fmt: skip
+
+
+def predicted_shapes() -> list[Scene]:
+    """Truths go to the anchor whose predicted shape, in the truth's cell, is the most like theirs."""
+    eight = [(-2, 0, 13, 12), (4, 2, 11, 12), (2, 6, 3, 11), (-2, 12, 10, 15), (-6, 3, 12, 16), (3, -1, 20, 12), (13, 5, 16, 5),
+             (7, -2, 18, 3)]  # fmt: skip
+    return [
+        scene("darknet_predicted_shapes", "dialect", "predicted", "parameter", grids=TIED, predicted=eight, match="predicted",
+              boxes=[around(16, 16, 6, 6), around(8.75, 9.25, 2.5, 7.25), around(4.5, 12.5, 1, 9.25)], dialect="darknet"),
+        scene("predicted_shapes", "predicted", "parameter", match="predicted", boxes=[around(12, 12, 18, 7), around(20, 4, 7, 7)],
+              predicted=away(18, p4=(0, 0, 8, 20), p13=(0, 0, 20, 8), p2=(2, 23, 10, 29), p11=(0, 0, 9, 10), p15=(9, 1, 16, 8),
+                             p17=(9, 1, 16, 8))),
+        scene("darknet_predicted_shape_below_the_grid", "dialect", "predicted", "image_border", boxes=[around(3, 24, 15, 12)],
+              predicted=away(18, p9=(3, 2, 9, 7)), match="predicted", dialect="darknet"),
+    ]  # fmt: skip
+
+
 def clear(rng: random.Random) -> Scene:
     boxes = [box(rng, 24, 2, 20) for _ in range(rng.randint(1, 4))]
     predicted = [box(rng, 24, 2, 20) if rng.random() < 0.5 else rng.choice(boxes) for _ in range(18)]
@@ -234,9 +255,9 @@ def as_function(name: str, module: ModuleType, reference: Any, more: tuple[Devia
 def functions() -> list[Function]:
     found = []
     for version, reference, module, threshold, more, extra in (
-        (2, yolov2.yolov2, yolov2, 0.6, (), []),
+        (2, yolov2.yolov2, yolov2, 0.6, (), [SMALL, FOLLOWING, *predicted_shapes()]),
         (3, yolov3.yolov3, yolov2, 0.5, (EACH_GRID,), [TWO_GRIDS]),
-        (4, yolov4.yolov4, yolov4, 0.7, (EACH_GRID, NO_EXTRA), [TWO_GRIDS, *extra_scenes()]),
+        (4, yolov4.yolov4, yolov4, 0.7, (EACH_GRID, NO_EXTRA), [TWO_GRIDS, *extra_scenes(), SMALL, FOLLOWING, WIDE_AND_TALL]),
     ):
         make = as_function(f"assign.yolov{version}", module, reference, more)
         found.append(make([*by_hand(threshold), *extra, *draw(make, clear, 3, version)]))

@@ -83,6 +83,22 @@ def by_hand() -> list[Scene]:
         scene("darknet_too_small", "dialect", "small", boxes=[around(0.25, 0.25, 0.00390625, 0.25), small], dialect="darknet"),
         scene("darknet_on_the_right_border", "dialect", "image_border", boxes=[around(1, 0.25, 0.25, 0.25)], dialect="darknet"),
         scene("darknet_on_the_corner", "dialect", "image_border", boxes=[around(1, 1, 0.25, 0.25)], dialect="darknet"),
+        scene("no_height", "degenerate", "distance", boxes=[(0.25, 0.125, 0.5, 0.125), around(0.234375, 0.21875, 0.0625, 0.265625)],
+              predicted=[around(0.75, 0.359375, 0.59375, 0.09375), around(0.375, 0.953125, 0.0625, 0.390625), *PAIR[2:]]),
+        scene("a_point_before_a_truth", "degenerate", boxes=[around(0.25, 0.25, 0, 0), around(0.15625, 0.65625, 0.234375, 0.1875)],
+              predicted=[*PAIR[:4], around(0.109375, 0.65625, 0.0625, 0.5625), around(0.28125, 0.765625, 0.296875, 0.28125), *PAIR[6:]]),
+        scene("larger_intersection_lower_iou", "responsible", boxes=[around(0.25, 0.25, 0.0625, 0.359375)],
+              predicted=[around(0.5625, 0.125, 0.71875, 0.421875), around(0.3125, 0.015625, 0.234375, 0.3125), *PAIR[2:]]),
+        scene("wide_truth", "responsible", boxes=[around(0.25, 0.25, 0.3125, 0.140625)],
+              predicted=[around(0.28125, 0.625, 0.84375, 0.5), around(0.015625, 0.96875, 0.640625, 0.234375), *PAIR[2:]]),
+        scene("wide_and_tall_predictors", "responsible", boxes=[around(0.25, 0.25, 0.125, 0.296875)],
+              predicted=[around(0.34375, 0.28125, 0.859375, 0.140625), around(0.53125, 0.03125, 0.578125, 0.9375), *PAIR[2:]]),
+        scene("darknet_moved_to_the_next_row", "dialect", "image_border", "responsible", boxes=[around(1, 0.484375, 0.0625, 0.140625)],
+              predicted=[*PAIR[:4], around(0.390625, 0.921875, 0.484375, 0.578125), around(0.578125, 0.875, 0.1875, 0.203125), *PAIR[6:]],
+              dialect="darknet"),
+        scene("darknet_just_past_the_last_cell", "dialect", "image_border", boxes=[around(0.25, 1, 0.25, 0.25), around(1, 0.75, 0.25, 0.25),
+              around(0.75, 0.75, 0.25, 0.25)], dialect="darknet"),
+        scene("darknet_too_flat", "dialect", "small", boxes=[around(0.578125, 0.28125, 0.25, 0.00390625)], dialect="darknet"),
     ]  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 """Known mistakes and other projects' conventions, each as a few lines that change a loss's formula.
 
 A deviation is a function (base, xp, first, second, **parameters) that calls `base`, the formula as it would be without it:
-with other parameters, other inputs, a scaled result, or a keyword of the templates (`sigmoid.py`, `boxes.py`, `coders.py`) that names
+with other parameters, other inputs, a scaled result, or a keyword of the templates (`sigmoid.py`, `overlaps.py`, `coders.py`) that names
 the place where it goes wrong. So deviations can be stacked, and each runs under NumPy and under dual numbers, which gives
 its value and its gradient.
 """
@@ -10,4 +10,4 @@ from .record import DEVIATIONS, Candidate, Deviation, applicable, base_formula
 
 __all__ = ["DEVIATIONS", "Candidate", "Deviation", "applicable", "base_formula"]
 
-from . import boxes, codes, general, regression, sigmoid, softmax  # noqa: F401  (each registers its own)
+from . import boxes, codes, general, other_boxes, regression, sigmoid, softmax  # noqa: F401  (each registers its own)

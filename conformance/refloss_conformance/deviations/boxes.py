@@ -3,90 +3,11 @@
 import math
 from typing import Any
 
-from .record import EPSILONS, TEMPLATES, deviation
+from .overlaps import BOXES
+from .record import EPSILONS, deviation
 
-BOXES = ("iou_loss", "giou_loss", "diou_loss", "ciou_loss")
 CENTERED = ("diou_loss", "ciou_loss")
-LOG_FLOOR = 1e-6
 READINGS = ("xyxy", "cxcywh", "xywh", "yxyx", "xxyy")
-TOPS = {"xxyy": (0, 2, 1, 3), "yxyx": (1, 0, 3, 2)}
-
-
-def ratio(xp: Any, a: Any, b: Any) -> Any:
-    """a / b, and 0 where b is 0."""
-    alive = b > 0
-    return xp.where(alive, a / xp.where(alive, b, 1), 0)
-
-
-def _bare(xp: Any, a: Any, b: Any) -> Any:
-    return a / b
-
-
-def to_xyxy(xp: Any, boxes: Any, box_format: str) -> tuple[Any, Any, Any, Any]:
-    """The corners of boxes of a format."""
-    a, b, c, d = (boxes[..., j] for j in TOPS.get(box_format, (0, 1, 2, 3)))
-    if box_format == "cxcywh":
-        return a - c / 2, b - d / 2, a + c / 2, b + d / 2
-    return (a, b, a + c, b + d) if box_format == "xywh" else (a, b, c, d)
-
-
-def template(
-    xp: Any, boxes: Any, target_boxes: Any, *, loss: str, box_format: str, eps: float, kind: str = "linear",
-    differentiate_alpha: bool = False,
-    reads: tuple[str | None, str | None] = (None, None), pixel: float = 0, union_eps: float = 0, union_floor: float = 0,
-    hull_eps: float = 0,
-    height_eps: float = 0, overlap: str = "clamped", ratio_plus: float = 0, hull_minus: str = "union",
-    penalty_power: float = 1, v_constant: float = 1, gate: bool = False, alpha_is_one: bool = False, clamp: bool = False,
-    log_floor: float = LOG_FLOOR, log_eps: float = 0, bare_division: bool = False,
-    bare_angle: bool = False, rest_eps: float | None = None,
-) -> Any:  # fmt: skip
-    """The IoU losses with the places where implementations differ; without the keywords from `reads` on, the specification."""
-    all_eps, eps = eps, eps if rest_eps is None else rest_eps
-    divide: Any = _bare if bare_division else ratio
-    x1, y1, x2, y2 = to_xyxy(xp, boxes, reads[0] or box_format)
-    u1, v1, u2, v2 = to_xyxy(xp, target_boxes, reads[1] or box_format)
-    x2, y2, u2, v2 = x2 + pixel, y2 + pixel, u2 + pixel, v2 + pixel
-    w, h, tw, th = x2 - x1, y2 - y1 + height_eps, u2 - u1, v2 - v1 + height_eps
-    iw, ih = xp.minimum(x2, u2) - xp.maximum(x1, u1), xp.minimum(y2, v2) - xp.maximum(y1, v1)
-    inner = iw * ih if overlap == "raw" else xp.maximum(iw, 0) * xp.maximum(ih, 0)
-    union = w * h + tw * th - inner
-    below = xp.maximum(union, union_floor) if union_floor else union
-    iou = divide(xp, inner + ratio_plus, below + eps + union_eps + ratio_plus)
-    hull_w, hull_h = xp.maximum(x2, u2) - xp.minimum(x1, u1), xp.maximum(y2, v2) - xp.minimum(y1, v1)
-    if loss == "iou_loss":
-        if kind == "log":
-            return -xp.log(xp.maximum(iou, log_floor) if log_floor else iou + log_eps)
-        return 1 - iou * iou if kind == "squared" else 1 - iou
-    if loss == "giou_loss":
-        hull = hull_w * hull_h
-        result = 1 - iou + divide(xp, hull - (inner if hull_minus == "inner" else union), hull + eps + hull_eps)
-        return xp.minimum(xp.maximum(result, 0), 2) if clamp else result
-    dx, dy = ((x1 - u1) + (x2 - u2)) / 2, ((y1 - v1) + (y2 - v2)) / 2
-    penalty = divide(xp, dx * dx + dy * dy, hull_w * hull_w + hull_h * hull_h + eps + hull_eps)
-    if penalty_power != 1:
-        penalty = xp.exp(penalty_power * xp.log(xp.where(penalty > 0, penalty, 1))) * xp.where(penalty > 0, 1, 0)
-    result = 1 - iou + penalty
-    if loss == "ciou_loss":
-        across, along = tw * h - w * th, w * tw + h * th
-        angle = xp.arctan2(across, along + xp.where((across == 0) & (along == 0), 1, 0))
-        if bare_angle:
-            angle = xp.arctan2(tw / th, 1) - xp.arctan2(w / h, 1)
-        v = v_constant * (4 / math.pi**2) * angle * angle
-        alpha = divide(xp, v, (1 - iou) + v + all_eps)
-        alpha = xp.where(iou > 0.5, alpha, 0) if gate else alpha
-        alpha = 1 if alpha_is_one else alpha if differentiate_alpha else xp.stop_gradient(alpha)
-        result = result + alpha * v
-    return xp.minimum(xp.maximum(result, 0), 2) if clamp else result
-
-
-def _of(loss: str) -> Any:
-    def formula(xp: Any, first: Any, second: Any, **parameters: Any) -> Any:
-        return template(xp, first, second, loss=loss, **parameters)
-
-    return formula
-
-
-TEMPLATES.update({loss: _of(loss) for loss in BOXES})
 
 
 def _keyword(
@@ -94,7 +15,7 @@ def _keyword(
 ) -> None:
     """Register a deviation that is one keyword of the template; a keyword of value ... takes the constant."""
 
-    @deviation(name, title=title, seen=seen, effect=effect, losses=losses, constants=constants)
+    @deviation(name, title=title, seen=seen, effect=effect, losses=losses, constants=constants, keyword=True)
     def change(base: Any, xp: Any, first: Any, second: Any, *, constant: Any = None, **parameters: Any) -> Any:
         chosen = {key: constant if value is ... else value for key, value in keywords.items()}
         return base(xp, first, second, **{**parameters, **chosen})
@@ -143,7 +64,7 @@ _keyword(
 )  # fmt: skip
 _keyword(
     "log_of_iou_plus_eps", "ln(IoU + {constant}) for ln(IoU)", "YOLOX, home-made losses",
-    "Boxes that do not meet have another loss, and poor overlaps a smaller gradient.", ("iou_loss",), EPSILONS, log_floor=0, log_eps=...,
+    "Boxes that do not meet have another loss, and poor overlaps a smaller gradient.", ("iou_loss",), EPSILONS, log_floor=None, log_eps=...,
 )  # fmt: skip
 _keyword(
     "giou_intersection_for_union", "(C - I) / C for (C - U) / C", "YOLOX before September 2021, ByteTrack, BoxMOT",
@@ -189,6 +110,15 @@ _keyword(
 )  # fmt: skip
 
 _keyword(
+    "alpha_zero_by_zero", "alpha is 0 / 0 for a perfect match", "mmdetection; ports whose constant is below the rounding of 1",
+    "A perfect box gives NaN, which destroys every weight; it takes a training that goes well to see it.", ("ciou_loss",), bare_alpha=True,
+)  # fmt: skip
+_keyword(
+    "alpha_constant_rounded", "alpha is v / (v - IoU + (1 + {constant}))", "Keras, mmyolo, YOLOv5, YOLOv7",
+    "Where 1 + the constant rounds to 1 (1e-9 in float32), a perfect box gives 0 / 0: NaN.", ("ciou_loss",),
+    (1e-9, *(e for e in EPSILONS if e != 1e-9)), alpha_one=...,
+)  # fmt: skip
+_keyword(
     "angle_of_a_point", "arctan(w / h) is 0 / 0 for a box without width and height", "torchvision, mmdetection",
     "A box that has collapsed to a point gives NaN, which destroys every weight.", ("ciou_loss",), bare_angle=True,
 )  # fmt: skip
@@ -199,6 +129,18 @@ _keyword(
 )
 _keyword("eps_in_the_union", "{constant} is added to the union", "torchvision, fvcore, ultralytics", _SMALL, BOXES, EPSILONS, union_eps=...)
 _keyword("union_floored", "the union is held at {constant}", "mmdetection", _SMALL, BOXES, EPSILONS, union_floor=...)
+_keyword(
+    "eps_twice_in_the_union", "twice {constant} is added to the union, and once to the other denominators", "Keras, KerasCV", _SMALL, BOXES,
+    EPSILONS, union_eps=..., eps=...,
+)  # fmt: skip
+_keyword(
+    "denominators_floored", "the union and the enclosing box are held at {constant}", "mmdetection, YOLOX", _SMALL,
+    ("giou_loss", *CENTERED), EPSILONS, union_floor=..., hull_floor=...,
+)  # fmt: skip
+_keyword(
+    "enclosure_floored", "the enclosing box is held at {constant}", "YOLOX, mmdetection", _SMALL, ("giou_loss", *CENTERED), EPSILONS,
+    hull_floor=...,
+)  # fmt: skip
 _keyword(
     "eps_in_the_enclosure", "{constant} is added to the enclosing box", "torchvision, fvcore", _SMALL, ("giou_loss", *CENTERED), EPSILONS,
     hull_eps=...,
@@ -215,4 +157,29 @@ _keyword(
 _keyword(
     "eps_in_alpha_only", "eps reaches alpha only; IoU and distance always use {constant}", "torchvision's complete_box_iou_loss",
     "The argument does not do what it says; at its default nothing changes.", ("ciou_loss",), (1e-7, 1e-6, 1e-9), rest_eps=...,
+)  # fmt: skip
+
+# Seen in gradients only: the value is right.
+_keyword(
+    "size_gradient_doubled", "the gradient of the overlap by width and height is twice the true one", "darknet's hand-written gradient",
+    "Boxes change their size twice as fast as they move; the printed loss does not tell.", BOXES, size_gradient=2,
+)  # fmt: skip
+_keyword(
+    "overlap_gradient_not_clamped", "where boxes do not meet, the gradient is that of the product of two negative overlaps",
+    "darknet's hand-written gradient", "Boxes apart are pushed in directions that have nothing to do with the target.", BOXES,
+    overlap="raw gradient",
+)  # fmt: skip
+_keyword(
+    "enclosure_gradient_flipped", "the enclosing box's part of the gradient by the centre has the wrong sign",
+    "darknet's hand-written gradient (AlexeyAB#7165)", "Boxes far apart are pulled three to six times as hard as stated.", CENTERED,
+    hull_pushed=True,
+)  # fmt: skip
+_keyword(
+    "aspect_gradient_flipped", "the gradient of the aspect term has the wrong sign", "the DIoU paper's printed derivative of v",
+    "The aspect ratio is driven away from the target's.", ("ciou_loss",), aspect="flipped",
+)  # fmt: skip
+_keyword(
+    "aspect_gradient_unnormalised", "the gradient of the aspect term lacks 1 / (w^2 + h^2)",
+    "darknet, the authors' CIoU code for PyTorch", "The pull on the aspect ratio grows with the square of the box, unlike the loss.",
+    ("ciou_loss",), aspect="unnormalised",
 )  # fmt: skip

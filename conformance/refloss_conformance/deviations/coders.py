@@ -6,7 +6,10 @@
 import math
 from typing import Any
 
-from .boxes import TOPS, to_xyxy
+import numpy as np
+
+from .overlaps import TOPS, to_xyxy
+from .overlaps import turned as turned_by
 from .record import TEMPLATES
 
 LEAST = 2.0**-126  # ln of a smaller ratio is -inf with gradient 0, by the specification
@@ -35,7 +38,7 @@ def given(xp: Any, x: Any, y: Any, w: Any, h: Any, box_format: str, pixel: float
 
 def log_of(xp: Any, a: Any, b: Any, zero: Any = None) -> Any:
     """ln(a / b) for a, b >= 0. zero: BARE, or a floor for a and b, or ("plus", what is added to a)."""
-    if zero == BARE:
+    if zero is BARE:
         return xp.log(a / b)
     if isinstance(zero, tuple):
         a = a + zero[1]
@@ -129,7 +132,7 @@ def yolo_encode(
     s, shift = _scales(scale_xy, scale)
 
     def held(f: Any) -> tuple[Any, Any]:
-        f = xp.minimum(xp.maximum(f, border), 1 - border) if border else f
+        f = xp.minimum(xp.maximum(f, border), 1 - border) if np.any(border) else f
         return f, 1 - f
 
     def place(centre: Any, cell: Any) -> Any:
@@ -142,7 +145,7 @@ def yolo_encode(
             return log_of(xp, *held(xp.sqrt(ratio) / 2), zero)
         if sizing == "sigmoid":
             return log_of(xp, *held(ratio / 2), zero)
-        return log_of(xp, xp.maximum(ratio, border) if border else ratio, ratio * 0 + 1, zero) / logarithm
+        return log_of(xp, xp.maximum(ratio, border) if np.any(border) else ratio, ratio * 0 + 1, zero) / logarithm
 
     result = [place(x, column), place(y, row), shape(w, pw), shape(h, ph)]
     return xp.stack([result[0], result[1], result[3], result[2]] if turned else result)
@@ -157,10 +160,15 @@ def _rounded_sigmoid(xp: Any, t: Any) -> Any:
 def yolo_decode(
     xp: Any, codes: Any, priors: Any, *, scale_xy: float, size: str, border: float,
     gives: str | None = None, scale: str = "", sizing: str | None = None, logarithm: float = 1, half: float = 0, unit: str = "",
-    in_cells: bool = False, transposed: bool = False, turned: bool = False, linear: bool = False, rounded: bool = False,
+    in_cells: bool = False, transposed: bool = False, turned: bool = False, linear: bool = False, rounded: bool = False, slope: str = "",
 ) -> Any:  # fmt: skip
     def sigmoid(t: Any) -> Any:
+        if slope == "no sigmoid":
+            return xp.stop_gradient(xp.sigmoid(t)) + (t - xp.stop_gradient(t))
         return _rounded_sigmoid(xp, t) if rounded else xp.sigmoid(t)
+
+    def sized(by: Any, grown: Any) -> Any:
+        return turned_by(xp, by * grown, 1 / by) if slope == "no prior" else by * grown
 
     tx, ty, tw, th = (codes[..., j] for j in ((0, 1, 3, 2) if turned else range(4)))
     column, row, pw, ph, stride = _cell(xp, priors, transposed, half, in_cells)
@@ -173,8 +181,9 @@ def yolo_decode(
             return xp.exp(logarithm * t)
         return 4 * sigmoid(t) * sigmoid(t) if chosen == "squared_sigmoid" else 2 * sigmoid(t)
 
-    w, h = pw * grow(tw), ph * grow(th)
+    w, h = sized(pw, grow(tw)), sized(ph, grow(th))
     x, y = (x, y) if unit else (x * stride, y * stride)
+    x, y = (turned_by(xp, x, 1 / stride), turned_by(xp, y, 1 / stride)) if slope == "no stride" else (x, y)
     w, h = (w / stride, h / stride) if unit == "cells" else (w, h)
     return given(xp, x, y, w, h, gives or "xyxy")
 
@@ -194,7 +203,7 @@ def yolov1_encode(
 
 def _root(xp: Any, x: Any, zero: Any) -> Any:
     """The square root; BARE: with its infinite derivative at 0, by way of the logarithm's."""
-    if zero != BARE:
+    if zero is not BARE:
         return xp.sqrt(x)
     return xp.sqrt(x) + xp.where(x == 0, 0 * xp.exp(0 * xp.log(x)), 0)
 

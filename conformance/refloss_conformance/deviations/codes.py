@@ -18,7 +18,7 @@ def _keyword(
 ) -> None:
     """Register a deviation that is keywords of the templates; a keyword of value ... takes the constant."""
 
-    @deviation(name, title=title, seen=seen, effect=effect, losses=codings, constants=constants)
+    @deviation(name, title=title, seen=seen, effect=effect, losses=codings, constants=constants, keyword=True)
     def change(base: Any, xp: Any, first: Any, second: Any, *, constant: Any = None, **parameters: Any) -> Any:
         chosen = {key: constant if value is ... else value for key, value in keywords.items()}
         return base(xp, first, second, **{**parameters, **chosen})
@@ -167,6 +167,18 @@ _keyword(
     "autodiff of every framework",
     "None: what is lost is below the rounding of an ordinary gradient.", ("yolo_coder.decode",), rounded=True,
 )  # fmt: skip
+# Seen in gradients only: the boxes are right.
+_BY_HAND = "darknet's gradients, which are handed to the codes without the whole chain rule"
+for _slope, _name, _what in (
+    ("no sigmoid", "sigmoid_slope_missing", "the derivative of the sigmoid"),
+    ("no prior", "prior_size_missing_in_the_gradient", "the prior's width and height"),
+    ("no stride", "stride_missing_in_the_gradient", "the stride"),
+):  # fmt: skip
+    _keyword(
+        _name, f"the gradient lacks {_what}", _BY_HAND,
+        "The gradient is not that of the loss: centres and sizes are learned at rates other than stated.",
+        ("yolo_coder.decode",), slope=_slope,
+    )  # fmt: skip
 _keyword(
     "centre_of_the_cell", "offsets count from the cell's centre in place of its corner", "a grid with + 0.5",
     "Boxes are displaced by half a cell.",

@@ -101,6 +101,17 @@ def sign_flipped(base: Any, xp: Any, first: Any, second: Any, **parameters: Any)
 
 
 @deviation(
+    "gradient_factor", title="the value is right, and its gradient is multiplied by {constant}",
+    seen="darknet, whose gradients are written by hand: that of (t - x)^2 lacks the 2, and what it calls delta points downhill",
+    constants=(0.5, 2.0, -1.0, -0.5), effect="The learning rate, or its sign, is another than the printed loss suggests.",
+)  # fmt: skip
+def gradient_factor(base: Any, xp: Any, first: Any, second: Any, *, constant: float, **parameters: Any) -> Any:
+    value = base(xp, first, second, **parameters)
+    held = xp.stop_gradient(value)
+    return held + constant * (value - held)
+
+
+@deviation(
     "similarity_for_loss", title="the similarity is returned: 1 - the loss",
     seen="functions named iou, giou, ciou (say --returns similarity)",
     applies=lambda loss: REGISTRY[loss].kind == "pairs", effect="Minimised as it stands, it drives boxes apart.",
@@ -131,7 +142,8 @@ def another_loss(other: str) -> None:
                applies=lambda loss: _alike(loss, other), effect="Another loss is trained than the one that is stated.")  # fmt: skip
     def change(base: Any, xp: Any, first: Any, second: Any, **parameters: Any) -> Any:
         defaults = REGISTRY[other].defaults
-        kept = {**defaults, **{name: value for name, value in parameters.items() if name in defaults}}
+        foreign = {name for one in REGISTRY.values() for name in one.defaults} - set(defaults)
+        kept = {**defaults, **{name: value for name, value in parameters.items() if name not in foreign}}
         return base_formula(other)(xp, first, second, **kept)
 
 

@@ -24,6 +24,7 @@ class Deviation:
     change: Change = field(repr=False)
     constants: tuple[Any, ...] = (None,)  # candidates for a constant that the cases identify
     applies: Callable[[str], bool] = field(default=lambda _: True, repr=False)
+    keyword: bool = False  # only sets keywords of the template: the order among such deviations does not matter
 
 
 @dataclass(frozen=True)
@@ -62,7 +63,7 @@ TEMPLATES: dict[str, Formula] = {}
 
 def deviation(
     name: str, *, title: str, seen: str, effect: str, losses: tuple[str, ...] = (), needs: str | None = None,
-    constants: tuple[Any, ...] = (None,), applies: Callable[[str], bool] | None = None,
+    constants: tuple[Any, ...] = (None,), applies: Callable[[str], bool] | None = None, keyword: bool = False,
 ) -> Callable[[Change], Change]:  # fmt: skip
     """Register a deviation of these losses or codings, or of every loss that has the parameter it `needs`, or where it `applies`."""
 
@@ -74,7 +75,7 @@ def deviation(
         return applies is None or applies(loss)
 
     def decorate(change: Change) -> Change:
-        DEVIATIONS[name] = Deviation(name, title, seen, effect, losses, change, constants, matches)
+        DEVIATIONS[name] = Deviation(name, title, seen, effect, losses, change, constants, matches, keyword)
         return change
 
     return decorate

@@ -18,11 +18,15 @@ def huber_for_smooth_l1(base: Any, xp: Any, first: Any, second: Any, *, beta: fl
 
 
 @deviation(
-    "smooth_l1_for_huber", title="smooth L1 in place of Huber loss: divided by delta", seen="frameworks that use one name for both",
+    "smooth_l1_for_huber", title="smooth L1 in place of Huber loss: divided by delta ({constant})",
+    seen="frameworks that use one name for both",
     losses=HUBER, effect="The loss is 1/delta times as large as stated, which shifts its balance with the other losses.",
+    constants=("everywhere", "where that is a number"),
 )  # fmt: skip
-def smooth_l1_for_huber(base: Any, xp: Any, first: Any, second: Any, *, delta: float) -> Any:
-    return base(xp, first, second, delta=delta) / (delta if 0 < delta < math.inf else 1)
+def smooth_l1_for_huber(base: Any, xp: Any, first: Any, second: Any, *, delta: float, constant: str) -> Any:
+    if constant != "everywhere":
+        return base(xp, first, second, delta=delta) / (delta if 0 < delta < math.inf else 1)
+    return xp.abs(first - second) if delta == 0 else base(xp, first, second, delta=delta) / delta
 
 
 @deviation(
@@ -61,3 +65,19 @@ def zero_cutoff_not_handled(base: Any, xp: Any, first: Any, second: Any, *, beta
     if beta == 0:
         return xp.where(distance == 0, distance * math.nan, distance)
     return base(xp, first, second, beta=beta)
+
+
+@deviation(
+    "zero_targets_dropped", title="numbers whose target is 0 do not count", seen="AutoML's EfficientDet",
+    losses=("l1_loss", "squared_error", *SMOOTH, *HUBER), effect="A coordinate that is exactly right at 0 is never learned.",
+)  # fmt: skip
+def zero_targets_dropped(base: Any, xp: Any, first: Any, second: Any, **parameters: Any) -> Any:
+    return xp.where(second == 0, 0, base(xp, first, second, **parameters))
+
+
+@deviation(
+    "factor_squared", title="the factor is squared, as a weight inside the square is", seen="TensorFlow's object detection API",
+    losses=("squared_error",), effect="A weight of 3 counts ninefold.",
+)  # fmt: skip
+def factor_squared(base: Any, xp: Any, first: Any, second: Any, *, factor: float) -> Any:
+    return base(xp, first, second, factor=factor * factor)

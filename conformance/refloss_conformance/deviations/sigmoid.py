@@ -16,7 +16,7 @@ def template(
     xp: Any, logits: Any, second: Any, *, alpha: float | None, gamma: float = 0.0, label_smoothing: float = 0.0, clip: float | None = None,
     clip_everywhere: bool = False, log_eps: float | None = None, rounded: bool = False, alpha_from: str = "targets", power_of: str = "miss",
     activation: str = "sigmoid", modulator: str = "power", split: bool = False,
-    logit_added_back: bool = False,
+    logit_added_back: bool = False, selected: bool = False,
 ) -> Any:  # fmt: skip
     """The sigmoid losses with the places where implementations differ; without the keywords from `clip` on, the specification."""
     counted: Any = 1
@@ -45,6 +45,8 @@ def template(
         q = 1 - p
         minus_log_p, minus_log_q = -xp.log(p), -xp.log(q)
     cross_entropy = smooth * minus_log_p + (1 - smooth) * minus_log_q
+    if selected:
+        cross_entropy = xp.where(smooth == 1, minus_log_p, minus_log_q)
     if logit_added_back:
         cross_entropy = (1 - smooth) * logits + xp.softplus(-logits)
     hard = xp.where(targets == 1, 1, 0)
@@ -57,19 +59,34 @@ def template(
     factors = {
         "power": lambda: xp.power(miss, gamma),
         "product": lambda: gamma * miss,
-        "unguarded": lambda: _unguarded(xp, p, whose, gamma),
-        "unguarded at 0": lambda: _unguarded(xp, p, whose, gamma, at_0=True),
+        "bare": lambda: bare_power(xp, miss, gamma),
+        "unguarded": lambda: _unguarded(xp, _rounded_miss(xp, logits, p, whose, power_of), gamma),
+        "unguarded at 0": lambda: _unguarded(xp, _rounded_miss(xp, logits, p, whose, power_of), gamma, at_0=True),
         "exponential": lambda: _exponential(xp, logits, whose, gamma),
     }
     factor = factors[modulator]()
     if split:
         return counted * (smooth * positive * xp.power(q, gamma) * minus_log_p + (1 - smooth) * negative * xp.power(p, gamma) * minus_log_q)
+    if selected:
+        return xp.where(counted == 0, 0, alpha_t * factor * cross_entropy)
     return counted * alpha_t * factor * cross_entropy
 
 
-def _unguarded(xp: Any, p: Any, targets: Any, gamma: float, at_0: bool = False) -> Any:
+def _rounded_miss(xp: Any, logits: Any, p: Any, whose: Any, power_of: str) -> Any:
+    """1 - p_t by subtraction, the probability being 1 / (1 + exp(-x)): exactly 1 for a smaller x than the spacing of numbers asks for."""
+    high = logits >= 0
+    p = xp.where(high, 1 / (1 + xp.exp(-xp.where(high, logits, 0))), p)
+    hit = p if power_of == "q" else whose * p + (1 - whose) * (1 - p)
+    return hit if power_of == "hit" else 1 - hit
+
+
+def bare_power(xp: Any, miss: Any, gamma: float) -> Any:
+    """A power whose derivative at 0 is infinite below gamma = 1."""
+    return xp.exp(gamma * xp.log(miss)) if 0 < gamma < 1 else xp.power(miss, gamma)
+
+
+def _unguarded(xp: Any, miss: Any, gamma: float, at_0: bool = False) -> Any:
     """(1 - p_t) ** gamma with 1 - p_t by subtraction: 0 to a power, whose derivative is 0 * inf below gamma = 1."""
-    miss = 1 - (targets * p + (1 - targets) * (1 - p))
     if gamma == 0 and not (at_0 and isinstance(miss, Dual)):
         return 1  # 0 ** 0 is right; only its derivative is not
     return xp.exp(gamma * xp.log(miss)) if gamma < 1 else xp.power(miss, gamma)
@@ -145,12 +162,13 @@ def logits_read_as_probabilities(base: Any, xp: Any, first: Any, second: Any, *,
 
 
 @deviation(
-    "softmax_for_sigmoid", title="softmax over the classes in place of a sigmoid for each", seen="ports between SSD and RetinaNet heads",
-    losses=("focal_loss_with_integer_labels",),
+    "softmax_for_sigmoid", title="softmax over the classes in place of a sigmoid for each ({constant})",
+    seen="ports between SSD and RetinaNet heads",
+    losses=("focal_loss_with_integer_labels",), constants=("terms multiplied by 0 or 1", "terms selected"),
     effect="Classes compete and background cannot be low for all of them; a detector with sigmoid heads does not converge to scores.",
 )  # fmt: skip
-def softmax_for_sigmoid(base: Any, xp: Any, first: Any, second: Any, **parameters: Any) -> Any:
-    return base(xp, first, second, activation="softmax", **parameters)
+def softmax_for_sigmoid(base: Any, xp: Any, first: Any, second: Any, *, constant: str, **parameters: Any) -> Any:
+    return base(xp, first, second, activation="softmax", selected=constant == "terms selected", **parameters)
 
 
 @deviation(
@@ -219,6 +237,15 @@ def gamma_multiplied(base: Any, xp: Any, first: Any, second: Any, **parameters: 
 )  # fmt: skip
 def power_of_a_rounded_miss(base: Any, xp: Any, first: Any, second: Any, *, constant: str, **parameters: Any) -> Any:
     return base(xp, first, second, modulator="unguarded" if constant == "below 1" else "unguarded at 0", **parameters)
+
+
+@deviation(
+    "power_differentiated_at_zero", title="(1 - p_t)^gamma with gamma < 1 is differentiated where 1 - p_t underflows to 0",
+    seen="x ** gamma in every framework", losses=FOCAL,
+    effect="Where a logit is very far on one side the gradient is NaN, which destroys every weight in one step.",
+)  # fmt: skip
+def power_differentiated_at_zero(base: Any, xp: Any, first: Any, second: Any, **parameters: Any) -> Any:
+    return base(xp, first, second, modulator="bare", **parameters)
 
 
 @deviation(

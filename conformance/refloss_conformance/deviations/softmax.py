@@ -5,6 +5,7 @@ from typing import Any
 from refloss._engine.check import IGNORE
 
 from .record import EPSILONS, TEMPLATES, deviation
+from .sigmoid import bare_power as bare
 
 SOFTMAX = ("softmax_cross_entropy_with_integer_labels", "softmax_focal_loss_with_integer_labels")
 
@@ -12,7 +13,7 @@ SOFTMAX = ("softmax_cross_entropy_with_integer_labels", "softmax_focal_loss_with
 def template(
     xp: Any, logits: Any, labels: Any, *, alpha: float | None = None, gamma: float = 0, clip: float | None = None,
     activation: str = "softmax",
-    rounded: bool = False, plain_logarithm: bool = False,
+    rounded: bool = False, plain_logarithm: bool = False, bare_power: bool = False,
 ) -> Any:  # fmt: skip
     """Softmax focal loss with the places where implementations differ."""
     at_label = xp.one_hot(labels, logits)
@@ -29,9 +30,10 @@ def template(
     if clip is not None or rounded:
         p = xp.exp(-gap) / (xp.exp(-gap) + others)
         cross_entropy = -xp.log(p if clip is None else xp.minimum(xp.maximum(p, clip), 1 - clip))
+    power = bare(xp, miss, gamma) if bare_power else xp.power(miss, gamma)
     positive, negative = (1, 1) if alpha is None else (alpha, 1 - alpha)
     alpha_t = xp.where(labels == 0, negative, positive)
-    return xp.where(labels == IGNORE, 0, alpha_t * xp.power(miss, gamma) * cross_entropy)
+    return xp.where(labels == IGNORE, 0, alpha_t * power * cross_entropy)
 
 
 TEMPLATES.update(dict.fromkeys(SOFTMAX, template))
@@ -62,6 +64,15 @@ def logarithm_of_a_rounded_softmax(base: Any, xp: Any, first: Any, second: Any, 
 )  # fmt: skip
 def small_softmax_losses_lost(base: Any, xp: Any, first: Any, second: Any, **parameters: Any) -> Any:
     return base(xp, first, second, plain_logarithm=True, **parameters)
+
+
+@deviation(
+    "softmax_power_differentiated_at_zero", title="(1 - p)^gamma with gamma < 1 is differentiated where 1 - p is 0",
+    seen="x ** gamma in every framework", losses=SOFTMAX[1:],
+    effect="Where one logit is far above the others the gradient is NaN, which destroys every weight in one step.",
+)  # fmt: skip
+def softmax_power_differentiated_at_zero(base: Any, xp: Any, first: Any, second: Any, **parameters: Any) -> Any:
+    return base(xp, first, second, bare_power=True, **parameters)
 
 
 @deviation(

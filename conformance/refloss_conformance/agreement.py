@@ -1,0 +1,136 @@
+"""Whether predictions of deviations are the numbers that were got.
+
+A deviation explains a failing number if it gives that number: to 1e-3, or to the rounding noise of the deviation itself
+(the difference between its wider and its working-precision evaluation). It must also give the numbers that are right.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from .golden import Array
+from .limits import THIRD_PARTY
+from .predict import CORNERS, Predictions, Stack, evaluate_all
+from .vectors import EPS, SMALLEST_NORMAL
+from .verdict import NEGLIGIBLE, Judged, Part, per_case, typical
+
+AGREE = 1e-3
+NEARLY_ALL = 0.75
+HAIR = 1e-6  # relative: what is off by less may be the rounding of another step
+HOPELESS = 0.34  # of the cases: above it nobody looks whether ties are the reason
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A stack of deviations, and how far it reaches."""
+
+    stack: Stack
+    explained: int  # failing cases that it gives
+    failing: int
+    contradicted: int  # passing cases that it does not give
+    unexplained_in_training: int = 0  # failing cases that matter to a gradient step, and that it does not give
+    unexplained_hairs: int = 0  # failing cases that are off by a hair, and that it does not give
+
+    @property
+    def complete(self) -> bool:
+        """All that matters in training, and nearly all of the rest: what fails strictly only may be noise of another kind."""
+        plain = self.failing - self.unexplained_hairs
+        enough = self.explained >= NEARLY_ALL * plain and self.explained >= self.unexplained_hairs
+        return self.explained > 0 and enough and self.unexplained_in_training == 0 and self.contradicted == 0
+
+
+def agreement(part: Part, predictions: Sequence[Array], dtype: str) -> Array:
+    """Which numbers agree, for each stack. predictions: in a wider dtype, in the working dtype, and (gradients) at the corners of ties."""
+    got, wanted = part.got, part.wanted.number
+    wide, narrow = predictions[0], predictions[1]
+    with np.errstate(all="ignore"):
+        gap = np.abs(got - wanted)
+        noise = np.abs(wide - narrow)
+        size = np.where(np.isinf(wanted), 0, np.abs(got))
+        true = np.where(np.isinf(wanted), 0, np.abs(wanted))
+        last = size.max(axis=-1, keepdims=True) if size.ndim > 1 else size  # a box's small components share its rounding
+        last = np.where(np.isfinite(last), last, 0)
+        rounding = THIRD_PARTY.eps * EPS[dtype] * np.maximum(part.wanted.scale, true) + 2 * SMALLEST_NORMAL[dtype]
+        unimportant = NEGLIGIBLE * typical(wanted) if got.ndim == 1 else 0.0
+        rounding = rounding + np.where(part.strict, 0.0, unimportant)
+        noise = np.where(np.isfinite(noise), 4 * noise, 0)
+        tolerance = np.maximum(AGREE * last, noise) + rounding
+        telling = part.strict & (gap > noise)  # below the noise a failure says nothing of where it comes from
+        tolerance = np.where(telling & np.isfinite(gap), np.minimum(tolerance, 0.5 * gap), tolerance)
+        tolerance = np.maximum(tolerance, np.where(np.isfinite(gap), AGREE * gap, 0))
+        lost = ~np.isfinite(got)
+        near = lost.any(axis=-1, keepdims=True) if got.ndim > 1 else lost  # how far NaN spreads in a row depends on the autodiff
+        agrees = np.zeros(wide.shape, bool)
+        for prediction in predictions:
+            agrees |= np.abs(got - prediction) <= tolerance
+            agrees |= (lost & ~np.isfinite(prediction)) | (near & np.isnan(prediction))
+        if len(predictions) > 2:  # kinks of the deviation: anything between its corners
+            corners = np.stack([wide, *predictions[2:]])
+            agrees |= (got >= corners.min(axis=0) - tolerance) & (got <= corners.max(axis=0) + tolerance)
+    return agrees | ~comparable(part)
+
+
+def comparable(part: Part) -> Array:
+    """Not at a kink of the loss, where any number between two is right."""
+    return ~part.wanted.kink if part.what == "gradient" else np.ones(part.got.shape, bool)
+
+
+def agreeing(stacks: Sequence[Stack], one: Judged, gradient: bool, hopeless: float = HOPELESS) -> tuple[Array, Array | None]:
+    """Which cases agree, for each stack: in value, and in gradient if that was judged."""
+    batch, dtype = one.batch, np.dtype(one.batch.dtype)
+    wider = np.float64 if dtype == np.float32 else np.longdouble
+    slopes = gradient and one.gradient is not None
+    both = [evaluate_all(stacks, batch, wider, slopes), evaluate_all(stacks, batch, dtype, slopes)]
+    runs = (both[0].runs & both[1].runs)[:, None]
+    value = _by_case(agreement(one.value, [p.value for p in both], batch.dtype)) & runs
+    if not slopes or one.gradient is None:
+        return value, None
+    slope = _by_case(agreement(one.gradient, [_slopes(p) for p in both], batch.dtype)) & runs
+    again = np.flatnonzero(both[1].tied & runs[:, 0] & ~slope.all(axis=1) & (slope.mean(axis=1) >= hopeless)).tolist()
+    if len(again):
+        some = [stacks[i] for i in again]
+        corners = [_slopes(evaluate_all(some, batch, dtype, True, corner)) for corner in CORNERS]
+        slope[again] = _by_case(agreement(one.gradient, [*(_slopes(p)[again] for p in both), *corners], batch.dtype))
+    return value, slope
+
+
+def _slopes(predictions: Predictions) -> Array:
+    assert predictions.gradient is not None
+    return predictions.gradient
+
+
+def _by_case(agrees: Array) -> Array:
+    """All numbers of a case; the first two axes are stacks and cases."""
+    return np.asarray(agrees.reshape(*agrees.shape[:2], -1).all(axis=2))
+
+
+def failing(one: Judged, gradient: bool) -> tuple[Array, Array, Array]:
+    """Cases that fail, those that matter to a gradient step, and those that are off by a hair."""
+    parts = one.parts if gradient else (one.value,)
+    fails, matters, plain = (np.zeros(len(one.batch), bool) for _ in range(3))
+    for part in parts:
+        wrong = part.strict & comparable(part)
+        with np.errstate(all="ignore"):
+            hair = np.abs(part.got - part.wanted.number) <= HAIR * np.abs(part.wanted.number)
+        fails |= per_case(wrong)
+        matters |= per_case(part.training & comparable(part))
+        plain |= per_case(wrong & ~hair)
+    return fails, matters, fails & ~plain
+
+
+def reach(stack: Stack, judged: Sequence[Judged], give_up: Callable[[Explanation], bool] | None = None) -> Explanation:
+    """How many failing cases a stack gives, and how many passing ones it contradicts."""
+    found = Explanation(stack, 0, 0, 0)
+    for one in judged:
+        value, slope = agreeing([stack], one, True, hopeless=0)
+        agrees = value[0] if slope is None else value[0] & slope[0]
+        fails, matters, hair = failing(one, True)
+        found = Explanation(
+            stack, found.explained + int((fails & agrees).sum()), found.failing + int(fails.sum()),
+            found.contradicted + int((~fails & ~agrees).sum()), found.unexplained_in_training + int((matters & ~agrees).sum()),
+            found.unexplained_hairs + int((hair & ~agrees).sum()),
+        )  # fmt: skip
+        if give_up is not None and give_up(found):
+            break
+    return found

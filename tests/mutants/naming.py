@@ -1,0 +1,118 @@
+"""How many of the wrong formulas the checker names: a deviation, or a stack of them, that gives the mutant's numbers on every case."""
+
+import os
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from refloss_conformance.cases import Batch
+from refloss_conformance.deviations import base_formula
+from refloss_conformance.explain import Explanation, evaluate, explain
+from refloss_conformance.golden import Array
+from refloss_conformance.verdict import Judged
+
+from . import implementations, running
+from .golden_cases import fails, judged, plain
+from .implementations import Mutant
+
+SAMPLE = int(os.environ.get("REFLOSS_NAMED", "1"))  # mutants of each formula; 0 is all, which takes most of an hour
+AGREE, NEGLIGIBLE = 1e-2, 1e-6  # of a number's own size, and of what is usual in its batch
+NEARLY_ALL = 0.97  # of the numbers; at kinks and in rounding noise a mutant may differ from what it is named
+
+
+@dataclass
+class Names:
+    """Of one record: mutants by what was said of them."""
+
+    named: dict[str, str] = field(default_factory=dict)
+    unknown: list[str] = field(default_factory=list)
+    misnamed: dict[str, str] = field(default_factory=dict)
+
+
+def chosen(record: str, count: int = SAMPLE) -> Iterator[tuple[Mutant, list[Judged]]]:
+    """The first few by a checksum of their ids, so that a new mutant changes little; those that answer every case, some of them wrongly."""
+    known = running.excused()
+    ids: list[str] = []
+    list(implementations.mutants(record, "formula", lambda label: bool(label not in known and ids.append(label))))
+    ids.sort(key=_order)
+    wanted = set(ids if count == 0 else ids[: 4 * count])
+    given = 0
+    for mutant in sorted(implementations.mutants(record, "formula", wanted.__contains__), key=lambda one: _order(one.id)):
+        if 0 < count <= given:
+            return
+        try:
+            found = results(mutant)
+        except Exception:  # it says by itself what is wrong with it
+            continue
+        if any(fails(one) for one in found):
+            given += 1
+            yield mutant, found
+
+
+def results(mutant: Mutant) -> list[Judged]:
+    """As `refloss check --dtype float64` has them."""
+    formula = implementations.Formula(mutant.record, mutant)
+    return [judged(batch, formula(batch)) for batch in plain(mutant.record) if batch.dtype == "float64"]
+
+
+class Name(NamedTuple):
+    explanation: Explanation
+
+    @property
+    def names(self) -> list[str]:
+        return [candidate.name for candidate in self.explanation.stack]
+
+    @property
+    def text(self) -> str:
+        return " and ".join(c.name if c.constant is None else f"{c.name}({c.constant})" for c in self.explanation.stack)
+
+
+def said_of(found: Sequence[Judged]) -> list[Name]:
+    """The complete explanations: any of them may be meant."""
+    return [Name(one) for one in explain(found) if one.complete]
+
+
+def _order(label: str) -> int:
+    return zlib.crc32(label.encode())
+
+
+def name_all(record: str, count: int = SAMPLE) -> Names:
+    names = Names()
+    for mutant, found in chosen(record, count):
+        said = said_of(found)
+        if not said:
+            names.unknown.append(mutant.id)
+            continue
+        text = ", or ".join(one.text for one in said)
+        wrong = [share for one in said if (share := agreement(one.explanation, found)) < NEARLY_ALL]
+        if wrong:
+            names.misnamed[mutant.id] = f"{text}: agrees in {min(wrong):.0%}"
+        else:
+            names.named[mutant.id] = text
+    return names
+
+
+def agreement(explanation: Explanation, found: Sequence[Judged]) -> float:
+    """The share of the numbers of cases that the mutant has as its name says; computed here anew, by the deviations' own formulas."""
+    same: list[Array] = []
+    for one in found:
+        formula: Any = base_formula(one.batch.loss)
+        for candidate in explanation.stack:
+            formula = candidate.change(formula)
+        value, gradient = evaluate(formula, one.batch, np.longdouble, True)
+        for part, said in zip(one.parts, (value, gradient), strict=True):
+            same.append(_alike(part.got, np.asarray(said, np.float64), one.batch, part.wanted.kink))
+    return float(np.mean(np.concatenate(same))) if same else 0.0
+
+
+def _alike(got: Array, said: Array, batch: Batch, kink: Array) -> Array:
+    with np.errstate(all="ignore"):
+        size = np.abs(got)
+        size = np.broadcast_to(np.where(np.isfinite(size), size, 0).max(axis=-1, keepdims=True), got.shape) if got.ndim > 1 else size
+        usual = np.median(size[np.isfinite(size) & (size > 0)]) if (size > 0).any() else 0.0
+        close = np.abs(got - said) <= AGREE * size + NEGLIGIBLE * usual
+    alike = close | (~np.isfinite(got) & ~np.isfinite(said)) | kink
+    return np.asarray(alike.reshape(len(batch), -1).all(axis=1))
