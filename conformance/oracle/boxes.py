@@ -39,6 +39,7 @@ CORE: dict[str, tuple[Box, Box, str]] = {
     "disjoint_right": ((12, 1, 20, 9), (0, 0, 10, 10), "disjoint"),
     "disjoint_above": ((1, -20, 9, -12), (0, 0, 10, 10), "disjoint"),
     "disjoint_far": ((0, 0, 1, 1), (128, 64, 130, 65), "disjoint"),
+    "disjoint_crossed": ((0, 0, 1, 100), (1000, 0, 1100, 1), "disjoint"),  # CIoU above 2
     "touching_edge": ((0, 0, 10, 10), (10, 1, 20, 9), "touching"),
     "touching_edge_even": ((0, 0, 10, 10), (10, 0, 20, 10), "touching"),
     "touching_corner": ((0, 0, 10, 10), (10, 10, 20, 20), "touching"),

@@ -87,8 +87,13 @@ def missing_dtype(dtype: str) -> str | None:
 
 def batches(name: str, dtypes: Iterable[str] = vectors.DTYPES) -> list[Batch]:
     """All cases of a loss that the dtypes hold exactly, in the order of the file."""
+    known(name)
+    return list(_batches(name, tuple(dtype for dtype in dtypes if missing_dtype(dtype) is None)))
+
+
+@functools.lru_cache(maxsize=4)
+def _batches(name: str, wanted: tuple[str, ...]) -> list[Batch]:
     loaded = load(name)
-    wanted = [dtype for dtype in dtypes if missing_dtype(dtype) is None]
     return [
         _batch(loaded, group, dtype, batch)
         for group in loaded.groups

@@ -18,7 +18,7 @@ SCENES_ONLY = ("codes", "pick")
 EXPECTED = ("expect", "write_expect")
 DEFAULTS = {"returns": "value", "reduction": "none"}
 SPELLED = {"loss_name": "as", "program": "command", "write_expect": "write-expect"}
-REFUSED = {
+REFUSED: dict[str, dict[str, tuple[str, ...]]] = {
     "own": {
         "needs a MODULE:CALLABLE, a --command or a FOLDER": ("loss_name", "param", *CALLABLE_ONLY, *PROGRAM_ONLY),
         "is for what others wrote: refloss's own backends must pass": EXPECTED,
@@ -60,11 +60,12 @@ def document(arguments: argparse.Namespace, way: str, step: Step) -> dict[str, A
         return exchange.check(arguments.target, again)
     if way == "program":
         return _program(arguments, again, step)
-    if arguments.loss_name.startswith("criteria."):
-        from . import criterion_command
-
-        return criterion_command.run(arguments, mapping(arguments.map), values, step)
     dtypes = arguments.dtype or ()
+    if arguments.loss_name.startswith("criteria."):
+        from . import criteria_command
+
+        criteria_command.fits(arguments)
+        return criteria_command.run(arguments, mapping(arguments.map), values, dtypes, step)
     if arguments.loss_name in scenes.names():
         scene_command.fits(arguments)
         return scene_command.run(arguments, mapping(arguments.map), values, dtypes, step)

@@ -59,9 +59,9 @@ def _show(console: Console, found: dict[str, Any]) -> None:
     if found["report"] == "scenes":
         scene_printing.scene_report(console, found)
     elif found["report"] == "criteria":
-        from . import criterion_command
+        from . import criteria_printing
 
-        criterion_command.show_report(console, found)
+        criteria_printing.criteria_report(console, found)
     else:
         printing.callable_report(console, found)
     printing.expectations(console, found["expected"])

@@ -10,6 +10,7 @@ from .cases import Batch, notes
 from .explain import Explanation, explain
 from .golden import Array
 from .plotting import plots
+from .unknown import describe
 from .vectors import INTERPRETATION
 from .verdict import Judged, judge, per_case, tally, worst_cases
 
@@ -90,7 +91,8 @@ def document(
     deciding = [gradient] if gradient is not None and loss.kind != "codes" else parts
     training = cases > 0 and not faulty and all(part["training"]["passed"] for part in deciding)
     training = training and all(part["not_finite"] == 0 for part in parts)
-    named = bool(explanations) or bool(found and (imprecise or any(f["kind"] == "deviation" for f in found))) or bool(troubles)
+    named = bool(explanations) or faulty or imprecise
+    known = "right" if strict else "named" if named else "unknown"
     return {
         "schema": 1, "report": "callable", "interpretation": INTERPRETATION, "command": subject.command, "loss": loss.name,
         "via": subject.via, "callable": subject.callable, "language": subject.language, "package": subject.package,
@@ -101,7 +103,7 @@ def document(
         "unanswered": [vars(one) for one in unanswered], "value": value, "gradient": gradient, "strict": strict, "training": training,
         "worst": worst_cases(judged, notes(loss.name), loss.arrays), "failures": failures(judged),
         "deviations": [_explanation(one) for one in explanations],
-        "known": "right" if strict else "named" if named else "unknown", "unknown": None, "plots": plots(judged), "expected": None,
+        "known": known, "unknown": describe(evidence) if known == "unknown" else None, "plots": plots(judged), "expected": None,
     }  # fmt: skip
 
 

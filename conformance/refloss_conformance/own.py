@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 
-from . import scene_own, scenes
+from . import criteria, criteria_own, scene_own, scenes
 from .backends import BACKENDS, Backend
 from .cases import Batch, batches, has_vectors, known, missing_dtype
 from .errors import UsageError
@@ -89,7 +89,9 @@ def judge(batch: Batch, path: str, answer: tuple[Array, Array], row: Row) -> Non
 
 
 def measure(backend: Backend, name: str, dtypes: Sequence[str]) -> Row:
-    """One loss on one backend, in this process."""
+    """One loss or criterion on one backend, in this process."""
+    if name in criteria.names():
+        return measure_criterion(name, backend.name, dtypes)
     row = Row(name, backend.name)
     for batch in batches(name, dtypes):
         try:
@@ -143,6 +145,21 @@ def measure_scenes(name: str, dtypes: Sequence[str]) -> Row:
     return row
 
 
+def measure_criterion(name: str, backend: str, dtypes: Sequence[str]) -> Row:
+    """One criterion on its golden values, in this process."""
+    row, allowed = Row(name, backend), criteria_own.LIMIT.eps
+    for one in criteria_own.measure(name, backend, dtypes):
+        row.cases += 1
+        row.value_eps, row.gradient_eps = max(row.value_eps, one.value_eps), max(row.gradient_eps, one.gradient_eps)
+        if not one.passed:
+            row.failed += 1
+            what, got, wanted = one.worst
+            worst = max(one.value_eps, one.gradient_eps)
+            row.worst.append(Worst(f"{one.case.id} {what}".strip(), one.dtype, "answer", worst, allowed, one.raised or got, wanted))
+    row.worst = sorted(row.worst, key=lambda worst: -worst.eps)[:5]
+    return row
+
+
 @dataclass
 class OwnReport:
     rows: list[Row]
@@ -178,13 +195,13 @@ def check(
     losses: Sequence[str], backends: Sequence[str], dtypes: Sequence[str], step: Callable[[str, int, int], None] = lambda *_: None
 ) -> OwnReport:
     """Run everything; `step(what, done, of)` is told of each row."""
-    functions = [name for name in scenes.names() if not losses or name in losses]
-    plain = [name for name in losses if name not in functions]
+    functions, detectors = ([name for name in some if not losses or name in losses] for some in (scenes.names(), criteria.names()))
+    plain = [name for name in losses if name not in (*functions, *detectors)]
     for name in plain:
         known(name)
     losses = choose(plain, has_vectors(), "loss with golden vectors") if plain or not losses else []
     names = choose(backends, [*BACKENDS, scene_own.BACKEND], "backend")
-    functions = functions if scene_own.BACKEND in names else []
+    on_core = (functions, detectors) if scene_own.BACKEND in names else ([], [])
     names = [name for name in names if name != scene_own.BACKEND]
     wanted = choose(dtypes, DTYPES, "dtype")
     left_out = {dtype: reason for dtype in wanted if (reason := missing_dtype(dtype))}
@@ -192,7 +209,9 @@ def check(
     present = [BACKENDS[name] for name in names if name not in absent]
     report = OwnReport([], absent, [d for d in wanted if d not in left_out], left_out)
     todo = {backend.name: [name for name in losses if backend.has(name)] for backend in present}
-    total = sum(map(len, todo.values())) + len(functions)
+    for name in todo.keys() & criteria_own.BACKENDS.keys():
+        todo[name] += detectors
+    total = sum(map(len, todo.values())) + sum(map(len, on_core))
 
     def elsewhere(backend: Backend) -> list[Row]:
         return list(_elsewhere(backend, todo[backend.name], report.dtypes))
@@ -201,9 +220,12 @@ def check(
     with ThreadPoolExecutor(1) as beside:
         apart = [b for b in present if b.environment is not None and b.path == "portable" and todo[b.name]]
         ahead = {b.name: beside.submit(elsewhere, b) for b in apart}
-        for name in functions:
+        for name in on_core[0]:
             step(f"{scene_own.BACKEND} {name}", len(report.rows), total)
             report.rows.append(measure_scenes(name, scene_own.dtypes_of(name, report.dtypes, bool(dtypes))))
+        for name in on_core[1]:
+            step(f"{scene_own.BACKEND} {name}", len(report.rows), total)
+            report.rows.append(measure_criterion(name, scene_own.BACKEND, report.dtypes))
         for backend in present:
             step(f"{backend.name}", len(report.rows), total)
             mine = todo[backend.name]

@@ -31,26 +31,15 @@ def parameters(values: dict[str, Any]) -> str:
 
 def own_report(console: Console, report: Any) -> None:
     """The matrix of losses and backends, and the functions that have scenes."""
-    scene_rows = [row for row in report.rows if row.backend == "core"]
-    losses = list(dict.fromkeys(row.loss for row in report.rows if row.backend != "core"))
+    detectors = [row for row in report.rows if row.loss.startswith("criteria.")]
+    scene_rows = [row for row in report.rows if row.backend == "core" and row not in detectors]
+    losses = list(dict.fromkeys(row.loss for row in report.rows if row.backend != "core" and row not in detectors))
     backends = list(dict.fromkeys(row.backend for row in report.rows if row.backend != "core"))
-    table = Table(title="cases, worst error of value / gradient in eps", title_justify="left")
-    table.add_column("loss", no_wrap=True)
-    for backend in backends:
-        table.add_column(backend, justify="right")
-    rows = {(row.loss, row.backend): row for row in report.rows}
-    for loss in losses:
-        cells = []
-        for backend in backends:
-            row = rows.get((loss, backend))
-            if row is None:  # a coding, on a backend that has losses only
-                cells.append("")
-                continue
-            shown = row.verdict if row.error else f"{row.cases}  {_eps(row.value_eps)} / {_eps(row.gradient_eps)}  {row.verdict}"
-            cells.append(f"[{COLOURS[row.verdict]}]{shown}[/]")
-        table.add_row(loss, *cells)
     if losses:
-        console.print(table)
+        console.print(_matrix(report.rows, losses, backends))
+    if detectors:
+        asked = list(dict.fromkeys(row.backend for row in detectors))
+        console.print(_matrix(detectors, list(dict.fromkeys(row.loss for row in detectors)), asked))
     if scene_rows:
         console.print(_scene_table(scene_rows))
     for row in report.rows:
@@ -67,8 +56,28 @@ def own_report(console: Console, report: Any) -> None:
     for name, reason in {**report.absent, **report.left_out}.items():
         console.print(f"[yellow]not run[/] {name}: {escape(reason)}")
     failed = sum(row.failed for row in report.rows)
-    ran = f"{report.cases} cases on {len(backends) + bool(scene_rows)} backends in {', '.join(report.dtypes)}"
+    ran = f"{report.cases} cases on {len({row.backend for row in report.rows})} backends in {', '.join(report.dtypes)}"
     console.print(f"{ran}: {verdict(report.passed, 'all passed', f'{failed} failed' if report.cases else 'nothing ran')}")
+
+
+def _matrix(rows: list[Any], losses: list[str], backends: list[str]) -> Table:
+    """What each of some losses, or criteria, did on each backend."""
+    table = Table(title="cases, worst error of value / gradient in eps", title_justify="left")
+    table.add_column("criterion" if losses[0].startswith("criteria.") else "loss", no_wrap=True)
+    for backend in backends:
+        table.add_column(backend, justify="right")
+    found = {(row.loss, row.backend): row for row in rows}
+    for loss in losses:
+        cells = []
+        for backend in backends:
+            row = found.get((loss, backend))
+            if row is None:  # a coding, on a backend that has losses only
+                cells.append("")
+                continue
+            shown = row.verdict if row.error else f"{row.cases}  {_eps(row.value_eps)} / {_eps(row.gradient_eps)}  {row.verdict}"
+            cells.append(f"[{COLOURS[row.verdict]}]{shown}[/]")
+        table.add_row(loss, *cells)
+    return table
 
 
 def _scene_table(rows: list[Any]) -> Table:

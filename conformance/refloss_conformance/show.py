@@ -9,8 +9,8 @@ from rich.table import Table
 
 import refloss.coders
 
-from . import cases, scene_command, scenes
-from .deviations import DEVIATIONS
+from . import cases, criteria, criteria_printing, scene_command, scenes
+from .deviations import grouping
 from .printing import number, parameters
 from .records import RECORDS
 
@@ -30,6 +30,7 @@ def list_losses(console: Console) -> int:
         table.add_row(name, loss.kind, parameters(loss.defaults), *counts)
     console.print(table)
     scene_command.list_functions(console)
+    criteria_printing.list_criteria(console)
     return 0
 
 
@@ -37,6 +38,8 @@ def show_loss(console: Console, name: str) -> int:
     """Everything about one loss, coding or function."""
     if name in scenes.names():
         return scene_command.show(console, name)
+    if name in criteria.names():
+        return criteria_printing.show_criterion(console, name)
     loss: Any = cases.known(name)
     signature = [f"{array}" for array in loss.arrays] + [f"{key}={value!r}" for key, value in loss.defaults.items()]
     if loss.kind == "codes":
@@ -48,12 +51,8 @@ def show_loss(console: Console, name: str) -> int:
     console.print("\n[bold]formula[/]")
     console.print(escape(inspect.getsource(loss.formula)))
     console.print("[bold]known deviations[/]")
-    for deviation in DEVIATIONS.values():
-        if deviation.applies(name):
-            title = deviation.title.replace("{constant}", "c")
-            console.print(
-                f"  [magenta]{deviation.name}[/]: {escape(title)}. {escape(deviation.effect)} [dim]Seen in: {escape(deviation.seen)}.[/]"
-            )
+    for line in grouping.lines(name):
+        console.print(f"  [magenta]{escape(line.names)}[/]: {escape(f'{line.title}. {line.effect}')} [dim]Seen in: {escape(line.seen)}.[/]")
     if name not in cases.has_vectors():
         console.print("[yellow]no golden vectors[/]")
         return 0

@@ -1,5 +1,6 @@
 """From `MODULE:CALLABLE` to something that can be called: import, dotted attributes, classes, signatures, versions."""
 
+import contextlib
 import functools
 import importlib
 import importlib.metadata
@@ -134,6 +135,9 @@ def _distributions() -> Mapping[str, list[str]]:
 
 
 def _version(package: str, module: ModuleType) -> str | None:
+    """Most distributions have the name of their package; the others are looked for."""
+    with contextlib.suppress(importlib.metadata.PackageNotFoundError, ValueError):
+        return importlib.metadata.version(package)
     for name in _distributions().get(package, []):
         return importlib.metadata.version(name)
     found = getattr(sys.modules.get(package, module), "__version__", None)
