@@ -114,7 +114,7 @@ def test_decisions_that_are_near_are_refused():
 @pytest.mark.parametrize("spoil, says", [
     (lambda text: text[:5000], "damaged"), (lambda text: text.replace('"schema": 1', '"schema": 2'), "schema 2"),
     (lambda text: text.replace('"interpretation": 1', '"interpretation": 9'), "interpretation 9"),
-    (lambda text: text.replace('"flags": ["batch"]', '"flags": ["butch"]'), "damaged"), (lambda text: "[" * 100_000, "damaged"),
+    (lambda text: text.replace('"flags": ["batch"]', '"flags": ["butch"]'), "damaged"), (lambda text: "[" * 100_000, "nested 100000 deep"),
     (lambda text: "[1, 2]", "no file of a criterion"), (lambda text: text.replace('"gt_labels": [', '"gt_labels": [0, ', 1), "damaged"),
     (lambda text: text.replace('"float32"', '"float31"'), "damaged"),
     (lambda text: text.replace('"terms": {"box": "', '"terms": {"bex": "'), "damaged"),

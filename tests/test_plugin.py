@@ -304,7 +304,8 @@ def test_expectations_and_a_least_number(tmp_path: Any) -> None:
 
 MISTAKES: list[tuple[Any, str, dict[str, Any], str]] = [
     (smooth, "l3_loss", {}, "there is no loss 'l3_loss'"),
-    (smooth, "criteria.ssd", {}, "a criterion is checked by the command"),
+    (smooth, "criteria.ssd", {}, "does not work: it raised TypeError"),
+    (smooth, "criteria.ssd", {"reduction": "sum"}, "divides by itself"),
     (3, "l1_loss", {}, "must be a callable, got a int"),
     (dict, "l1_loss", {}, "got a class; make an instance"),
     (smooth, "smooth_l1_loss", {"tier": "lax"}, "tier is strict or training"),
@@ -319,3 +320,19 @@ MISTAKES: list[tuple[Any, str, dict[str, Any], str]] = [
 def test_mistakes(function: Any, loss: str, given_options: dict[str, Any], says: str) -> None:
     with pytest.raises(UsageError, match=says):
         assert_conforms(function, loss, **{"arrays": "numpy", "returns": "value_and_grad", **given_options})
+
+
+def test_a_callable_may_write_into_its_inputs_and_reuse_its_result():
+    memory = np.zeros(10_000)
+
+    def in_place(predictions: Any, targets: Any) -> Any:
+        predictions -= targets
+        return np.abs(predictions, out=predictions)
+
+    def one_buffer(predictions: Any, targets: Any) -> Any:
+        found = memory.view(predictions.dtype)[: predictions.size]
+        found[:] = np.abs(predictions - targets)
+        return found
+
+    for function in (in_place, one_buffer, in_place):  # the golden cases are as they were
+        assert_conforms(function, "l1_loss")

@@ -217,3 +217,9 @@ def test_whatever_is_printed_is_read_or_refused(line):
             assert isinstance(messages.decode(line, strict), dict)
         except Fault as fault:
             assert fault.text.isprintable()
+
+
+def test_an_integer_that_no_double_holds_is_infinite():
+    answer = {"results": [{"value": -(10**400), "gradient": 10**400}]}
+    (found,) = messages.results(answer, batches("l1_loss", ("float64",))[0].take([0]), True)
+    assert isinstance(found, Result) and found.value == -np.inf and found.gradient == np.inf

@@ -76,7 +76,8 @@ def check(folder: str | pathlib.Path, command: str = "") -> dict[str, Any]:
     )  # fmt: skip
     dtypes = dict.fromkeys((d for d in reversed(DTYPES) if d in {batch.dtype for batch in expected.values()}), None)
     return document(
-        subject, loss, answered, groups=list(groups.values()), dtypes=dtypes, findings=_cut(short), unanswered=unanswered
+        subject, loss, answered, groups=list(groups.values()), dtypes=dtypes, findings=[*_cut(short), *_without(answered)],
+        unanswered=unanswered,
     )  # fmt: skip
 
 
@@ -85,6 +86,15 @@ def _cut(short: Sequence[str]) -> list[dict[str, str]]:
         return []
     text = f"no number of {short[0]} has enough digits for its dtype, so the answers were cut when they were written"
     return [{"kind": "note", "name": "few_digits", "text": f"{text}; print 9 for float32 (%.9g), 17 for float64, or hex", "effect": ""}]
+
+
+def _without(answered: Sequence[Answered]) -> list[dict[str, str]]:
+    """Some values have a gradient, and these have none."""
+    lost = [one.batch for one in answered if one.gradient is None]
+    if not lost or len(lost) == len(answered):
+        return []
+    text = f"{sum(map(len, lost))} values come without a gradient, the first of them {lost[0].ids[0]} in {lost[0].dtype}"
+    return [{"kind": "note", "name": "missing_gradients", "text": text, "effect": "The gradients were judged where there are some."}]
 
 
 @functools.cache

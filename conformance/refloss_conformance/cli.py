@@ -3,7 +3,7 @@
 import argparse
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import asdict
 from typing import Any
 
@@ -40,8 +40,8 @@ def check(arguments: argparse.Namespace, console: Console) -> int:
         return _own(arguments, console, quiet)
     known = expectations.load(arguments.expect) if arguments.expect else None
     if arguments.dtype:
-        arguments.dtype = own.choose(arguments.dtype, DTYPES, "dtype for what others wrote")
-    with progress(quiet) as step:
+        arguments.dtype = own.choose(arguments.dtype, DTYPES, "dtype to check others in")
+    with progress(quiet) as step, redirect_stdout(sys.stderr):  # what a callable prints is no part of the report
         found = checking.document(arguments, way, step)
     if known is not None:
         found = expectations.apply(found, known, arguments.tier)
@@ -99,7 +99,7 @@ def replayed(arguments: argparse.Namespace, console: Console) -> int:
 def exported(arguments: argparse.Namespace, console: Console) -> int:
     from . import exchange
 
-    dtypes = own.choose(arguments.dtype or (), DTYPES, "dtype for what others wrote")
+    dtypes = own.choose(arguments.dtype or (), DTYPES, "dtype to check others in")
     console.print(exchange.export(arguments.folder, arguments.loss_name, dtypes, values("--param", arguments.param)))
     return 0
 

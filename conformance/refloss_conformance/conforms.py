@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from . import expectations, scene_third_party, scenes, third_party
+from .criterion import check as criterion
 from .errors import UsageError
 from .running import items
 from .target import given
@@ -17,7 +18,7 @@ def assert_conforms(
     arrays: str | None = None, returns: str = "value", reduction: str = "none", dtype: str | Sequence[str] | None = None,
     tier: str = "strict", codes: Mapping[str, int] | None = None, pick: Any = None, expect: Any = None, min_cases: int = 1,
 ) -> dict[str, Any]:  # fmt: skip
-    """Check a live callable against the golden vectors of a loss (or coding, or the scenes of a function).
+    """Check a live callable against the golden vectors of a loss (or coding, the scenes of a function, a whole criterion).
 
     The keywords are those of `refloss check`: `map` says which of its arguments takes which of ours ({theirs: ours}), `set` fixes
     others of its arguments, `param` keeps to settings with these values of our parameters, `expect` names a file of expectations.
@@ -31,7 +32,10 @@ def assert_conforms(
     if tier not in TIERS:
         raise UsageError(f"tier is {' or '.join(TIERS)}, not {tier!r}")
     known = expectations.load(expect) if expect is not None else None
-    document = run(function, loss, map or {}, set or {}, param or {}, arrays, returns, reduction, dtype, codes or {}, pick)
+    try:
+        document = run(function, loss, map or {}, set or {}, param or {}, arrays, returns, reduction, dtype, codes or {}, pick)
+    except UsageError as error:
+        raise UsageError(str(error)) from None  # without frames of ours
     few = expectations.too_few([document], min_cases)
     if few is not None:
         raise AssertionError(f"{document['callable']}: {few}")
@@ -59,7 +63,10 @@ def run(
         asked = scene_third_party.Request(target.spec, loss, mapping, constants, {}, only, arrays, dtypes, codes, pick)
         return scene_third_party.run(asked, target=target)
     if loss.startswith("criteria."):
-        raise UsageError(f"a criterion is checked by the command: refloss check MODULE:CALLABLE --as {loss}")
+        if codes or reduction != "none":
+            raise UsageError(f"codes and reduction are for assigners and losses; {loss} answers with numbers, and divides by itself")
+        whole = criterion.Request(target.spec, loss, mapping, constants, {}, only, arrays, returns, dtypes, pick)
+        return criterion.run(whole, target=target)
     if codes or pick is not None:
         raise UsageError(f"codes and pick are for assigners and the like; {loss} answers with numbers")
     request = third_party.Request(target.spec, loss, mapping, constants, {}, only, arrays, returns, reduction, dtypes)
@@ -68,7 +75,7 @@ def run(
 
 def _lines(document: Mapping[str, Any], tier: str) -> list[str]:
     """What a test's log should say: the count, the deviation with its effect, the worst case, and where to read on."""
-    name = document.get("loss") or document["function"]
+    name = document.get("loss") or document.get("function") or document["criterion"]
     lines = [f"{document['callable']} does not conform to {name} ({tier}): {_counts(document)}"]
     lines += [f"  {one['text']}. {one['effect']}".rstrip() for one in document["findings"] if one["kind"] != "note"]
     expected = document["expected"]
@@ -79,7 +86,7 @@ def _lines(document: Mapping[str, Any], tier: str) -> list[str]:
         stack = zip(one["names"], one["titles"], one["constants"], one["effects"], strict=True)
         said = [f"{n} ({t}{'' if c is None else f', with {c}'}). {effect}" for n, t, c, effect in stack]
         lines.append(f"  it computes {'' if one['complete'] else 'in part '}{'; and '.join(said)}")
-    if items(document) and not document["deviations"]:
+    if items(document) and not document["deviations"] and not any(one["kind"] == "deviation" for one in document["findings"]):
         lines.append("  no known deviation gives these results")
     lines += [f"  {text}" for one in document["worst"][:1] for text in _worst(one)]
     return lines
@@ -96,7 +103,7 @@ def _counts(document: Mapping[str, Any]) -> str:
 
 def _worst(case: Mapping[str, Any]) -> list[str]:
     """The case as a line for each of: where, what, why it is in the vectors."""
-    inputs = ", ".join(f"{name}={short(value)}" for name, value in {**case["inputs"], **case["parameters"]}.items())
+    inputs = ", ".join(f"{name}={short(value)}" for name, value in {**case.get("inputs", {}), **case["parameters"]}.items())
     lines = [f"worst case {case['id']} ({case['dtype']}): {inputs}"]
     if "what" in case:
         error = short(float(case["error_eps"]))
@@ -104,8 +111,9 @@ def _worst(case: Mapping[str, Any]) -> list[str]:
     elif case["got"] is None:
         lines.append(f"raised {case['raised']}")
     else:
-        wrong = {name: got for name, got in case["got"].items() if got != case["expected"][name]}
+        wrong = {name: got for name, got in case["got"].items() if name in case.get("wrong", case["got"]) and got != case["expected"][name]}
         lines += [f"{name}: got {short(got)}, wanted {short(case['expected'][name])}" for name, got in wrong.items()]
+    lines += [f"gradient of {one['term'] or 'the total'}: {short(float(one['error_eps']))} eps" for one in case.get("gradients", ())]
     return lines + [f"why it is there: {note}" for note in case["notes"][:1]]
 
 

@@ -4,7 +4,6 @@ The files are described in criteria/README.md for readers in any language. Nothi
 """
 
 import functools
-import json
 import math
 import pathlib
 from collections.abc import Iterator, Mapping
@@ -17,7 +16,7 @@ from refloss.priors.grid import Grid
 
 from .errors import UsageError
 from .golden import Array, Golden, golden
-from .vectors import EPS, LARGEST_FILE, VectorError, numpy_dtype, words
+from .vectors import EPS, LARGEST_FILE, VectorError, load_json, numpy_dtype, words
 
 FOLDER = pathlib.Path(__file__).parent / "criteria"
 SCHEMA = pathlib.Path(__file__).parent / "schema" / "criteria.json"
@@ -148,17 +147,7 @@ def load(name: str) -> Criteria:
 
 def load_file(path: pathlib.Path) -> Criteria:
     """The golden values in a file."""
-    try:
-        size = path.stat().st_size
-        if size > LARGEST_FILE:
-            raise VectorError(f"criteria: {path.name} has {size} bytes, more than {LARGEST_FILE}; it is not one of refloss's files")
-        data = json.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise VectorError(f"criteria: cannot read {path}: {error.strerror or error}") from error
-    except (ValueError, RecursionError) as error:
-        if isinstance(error, VectorError):
-            raise
-        raise VectorError(f"criteria: {path.name} is damaged ({error}); install refloss again or fetch the file again") from error
+    data = load_json(path, "criteria", LARGEST_FILE)
     if not isinstance(data, dict) or not {"schema", "interpretation", "criterion"} <= data.keys():
         raise VectorError(f"criteria: {path.name} is JSON, but no file of a criterion: it lacks schema, interpretation or criterion")
     for key, known in (("schema", SCHEMA_VERSION), ("interpretation", INTERPRETATION)):
@@ -188,6 +177,8 @@ def _criteria(data: Mapping[str, Any]) -> Criteria:
 
 def _cases(scenes: Any, settings: Mapping[str, Any], notes: Mapping[str, Any]) -> Iterator[Case]:
     for scene in scenes:
+        if "withdrawn" in scene:
+            continue
         if not set(scene["dtypes"]) <= EPS.keys():
             raise ValueError(f"{scene['id']} has an unknown dtype")
         for flag in scene["flags"]:

@@ -91,7 +91,7 @@ def document(
     deciding = [gradient] if gradient is not None and loss.kind != "codes" else parts
     training = cases > 0 and not faulty and all(part["training"]["passed"] for part in deciding)
     training = training and all(part["not_finite"] == 0 for part in parts)
-    named = bool(explanations) or faulty or imprecise
+    named = bool(explanations) or faulty or imprecise or not cases
     known = "right" if strict else "named" if named else "unknown"
     return {
         "schema": 1, "report": "callable", "interpretation": INTERPRETATION, "command": subject.command, "loss": loss.name,

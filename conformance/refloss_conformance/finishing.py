@@ -25,9 +25,19 @@ def write(arguments: argparse.Namespace, documents: Sequence[Document], title: s
     """Every form that was asked for; all are made before any is written."""
     tier = getattr(arguments, "tier", "strict")
     asked = [form for form in FORMS if getattr(arguments, form) is not None]
+    for form in asked:
+        _writable(f"--{form}", getattr(arguments, form))
     texts = {form: _rendered(form, documents, title, tier) for form in asked}
     for form, text in texts.items():
         put(f"--{form}", getattr(arguments, form), text)
+
+
+def _writable(option: str, where: str) -> None:
+    """Seen before anything is written, so that no run leaves some of its reports beside older ones."""
+    path = pathlib.Path(where)
+    if where != "-" and (path.is_dir() or not path.parent.is_dir()):
+        why = "it is a folder" if path.is_dir() else f"there is no folder {path.parent}"
+        raise UsageError(f"{option} {where}: cannot be written ({why})")
 
 
 def _rendered(form: str, documents: Sequence[Document], title: str, tier: str) -> str:

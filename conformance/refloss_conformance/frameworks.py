@@ -48,10 +48,10 @@ class Returned(Exception):  # noqa: N818  (a result, not an error of ours)
 
 
 def as_array(value: Any) -> Array:
-    """A result of NumPy or a plain number."""
+    """A result of NumPy or a plain number, copied: the next call may reuse its memory."""
     if value is None or isinstance(value, (str, dict, list, tuple)):
         raise Returned(f"it returned a {type(value).__name__}, not an array")
-    array = np.asarray(value)
+    array = np.array(value)
     if array.dtype.kind not in "fiu":
         raise Returned(f"it returned an array of {array.dtype}, not of floats")
     return array
@@ -62,7 +62,7 @@ class NumPy:
 
     def run(self, function: Function, first: Array, second: Array, gradient: bool, upstream: Upstream = None) -> Outcome:
         with np.errstate(all="ignore"):
-            return Outcome(as_array(function(first, second)), None)
+            return Outcome(as_array(function(np.array(first), np.array(second))), None)  # it may write into them
 
 
 class Torch:

@@ -92,8 +92,9 @@ def _scene_table(rows: list[Any]) -> Table:
 
 def callable_report(console: Console, report: dict[str, Any]) -> None:
     """One implementation: how it was called, verdicts, worst cases, the deviation."""
-    version = f" ({report['package']} {report['version']})" if report["version"] else ""
-    written = f", written in {report['language']}" if report["via"] == "program" else ""
+    known = " ".join(filter(None, (report["package"], report["version"])))
+    version = f" ({known})" if report["version"] or report["via"] != "callable" else ""
+    written = f", written in {report['language']}" if report["via"] == "program" and report["language"] != "unknown" else ""
     console.print(f"[bold]{escape(report['callable'])}[/]{escape(version + written)} as [bold]{report['loss']}[/]")
     if report["via"] == "callable":
         arguments = [f"{theirs}={ours}" for ours, theirs in report["arguments"].items()]
@@ -113,12 +114,13 @@ def callable_report(console: Console, report: dict[str, Any]) -> None:
         if part is not None:
             tiers = [verdict(part[tier]["passed"], "pass", f"{part[tier]['failed']} fail") for tier in ("strict", "training")]
             table.add_row(what, str(part["cases"]), *tiers, _eps(part["worst_eps"]), str(part["not_finite"]))
-    console.print(table)
+    if report["cases"]:
+        console.print(table)
     for case in report["worst"]:
         _case(console, case)
     _deviations(console, report)
     strict = verdict(report["strict"], "conforms", "does not conform")
-    values_only = " (values only: no gradient was judged)" if report["gradient"] is None else ""
+    values_only = " (values only: no gradient was judged)" if report["cases"] and report["gradient"] is None else ""
     console.print(f"strict: {strict}{values_only}; training: {verdict(report['training'], 'good enough', 'not good enough')}")
 
 
@@ -153,7 +155,8 @@ def expectations(console: Console, expected: dict[str, Any] | None) -> None:
 
 def _groups(console: Console, groups: list[dict[str, Any]]) -> None:
     ran = [parameters(group["parameters"]) for group in groups if group["status"] == "run"]
-    console.print(f"ran {len(ran)} of {len(groups)} parameter settings: {escape('; '.join(ran))}")
+    listed = f": {escape('; '.join(ran))}" if ran else ""
+    console.print(f"ran {len(ran)} of {len(groups)} parameter settings{listed}")
     reasons: dict[str, list[str]] = {}
     for group in groups:
         if group["status"] != "run":

@@ -14,7 +14,7 @@ from refloss.losses.cross_entropy import formula as binary
 from refloss.losses.iou import ciou_formula
 
 from ..decisions import Decisions
-from ..mp import numbers
+from ..mp import mp_xp, numbers
 from ..references.scaled_yolov4 import scaled_yolov4 as match
 from . import yolo
 from .record import Ledger, Oracle, Scene
@@ -88,6 +88,17 @@ def evaluate(d: Decisions, scene: Scene, given: Mapping[str, Any]) -> Ledger:
     return head.finished()
 
 
+def far(d: Decisions, scene: Scene, given: Mapping[str, Any]) -> list[Any]:
+    """The answers, if some match has a negative CIoU, and of two matches of a prior the earlier has the better one; nothing else."""
+    found, head = answers(d, scene, given), yolo.Head(scene)
+    losses: dict[tuple[int, int], list[Any]] = {}
+    for i, (truth, (_, pairs)) in enumerate(zip(scene.targets, found, strict=True)):
+        for k, j in pairs:
+            losses.setdefault((i, k), []).append(ciou(mp_xp, head.mp["codes"][i][k], numbers([*head.priors[k], *truth["gt_boxes"][j]])))
+    negative = any(some[-1] > 1.05 for some in losses.values())
+    return found if negative and any(len(some) > 1 and 0.9 > some[-1] > 1.1 * some[0] for some in losses.values()) else []
+
+
 def scenes() -> list[Scene]:
     settings = list(SETTINGS.values())
 
@@ -101,6 +112,7 @@ def scenes() -> list[Scene]:
         drawn("batch", ("batch",), (0, 0, 1, 2), lambda found: apart(found) and len(set(yolo.positives(found))) == 3),
         drawn("no_object", ("no_object",), (0, 0), lambda _: True, GRIDS[1:] * 2),
         drawn("claimed_twice", ("claimed_twice",), (2,), lambda found: not apart(found)),
+        yolo.draw("scaled_yolov4", "far", ("far", "claimed_twice"), (2,), GRIDS, MORE, far, settings[:1], bool),
     ]
 
 

@@ -9,6 +9,7 @@ from unittest.mock import patch
 import numpy as np
 from mpmath import mp
 
+from .. import withdrawn
 from ..decisions import Decisions
 from .record import SMALLEST_MARGIN, Ledger, Oracle, Scene
 
@@ -20,8 +21,8 @@ AGREED = mp.mpf(10) ** -32
 
 def text_of(oracle: Oracle) -> str:
     """The file of one criterion."""
-    found = list(oracle.scenes())
-    used = {flag for scene in found for flag in scene.flags}
+    found, gone = list(oracle.scenes()), withdrawn.kept(f"{oracle.name}/", [])
+    used = {flag for scene in found for flag in scene.flags} | {flag for one in gone for flag in one["flags"]}
     head: dict[str, Any] = {
         "schema": SCHEMA_VERSION, "interpretation": INTERPRETATION, "criterion": oracle.name, "licence": "CC0-1.0",
         "terms": {name: term._asdict() for name, term in oracle.terms.items()},
@@ -34,8 +35,16 @@ def text_of(oracle: Oracle) -> str:
     slugs = [scene.slug for scene in found]
     if len(slugs) != len(set(slugs)):
         raise ValueError(f"{oracle.name}: two scenes have one id")
+    made = [scene_text(oracle, scene) for scene in found if scene.slug not in {one["id"].rpartition("/")[2] for one in gone}]
     lines = "\n".join(f"{json.dumps(key)}: {json.dumps(value)}," for key, value in head.items())
-    return "{" + lines + '\n"scenes": [\n' + ",\n".join(scene_text(oracle, scene) for scene in found) + "\n]}\n"
+    return "{" + lines + '\n"scenes": [\n' + ",\n".join([*made, *(kept_text(one) for one in gone)]) + "\n]}\n"
+
+
+def kept_text(scene: Mapping[str, Any]) -> str:
+    """A withdrawn scene as it was issued."""
+    head = {name: value for name, value in scene.items() if name != "answers"}
+    answers = ",\n".join("    " + json.dumps(one) for one in scene["answers"])
+    return "  " + json.dumps(head)[:-1] + ', "answers": [\n' + answers + "\n  ]}"
 
 
 def scene_text(oracle: Oracle, scene: Scene) -> str:

@@ -22,6 +22,9 @@ NOTES = {
     "no_object": ("edge", "No image has an object: every prior is background, and nothing may be NaN."),
     "ignored": ("edge", "Some priors take no part in the objectness."),
     "claimed_twice": ("edge", "Two truths claim one prior."),
+    "nearly_ignored": ("edge", "Some predictions overlap a truth by 0.5 to 0.6: they are background, and a threshold of 0.5 ignores them."),
+    "extra_matches": ("edge", "A truth has more priors than its best one."),
+    "far": ("edge", "The predicted box of a match misses its truth so far that its CIoU is negative."),
 }
 CONFIG = {
     "classes": "how many", "grids": "of each head: its anchors' shapes (width, height) in pixels, stride in pixels, rows and columns",

@@ -71,6 +71,12 @@ def answers(d: Decisions, scene: Scene, given: Mapping[str, Any]) -> list[Any]:
     return found
 
 
+def telling(d: Decisions, scene: Scene, given: Mapping[str, Any]) -> list[Any]:
+    """The answers, if a threshold of 0.5 ignores more; else nothing."""
+    found, looser = answers(d, scene, given), answers(Decisions(), scene, {**given, "ignore_threshold": 0.5})
+    return found if found[0][0] != looser[0][0] else []
+
+
 def resting(prior: Sequence[float]) -> list[float]:
     """A prior's own box: its shape in the middle of its cell."""
     column, row, w, h, stride = prior
@@ -122,11 +128,13 @@ def scenes() -> list[Scene]:
     def ignores(found: Any) -> bool:
         return any(j == IGNORE for gt_index, _ in found for j in gt_index)
 
+    near = yolo.draw("yolov2", "nearly_ignored", ("nearly_ignored",), (2,), GRIDS, {}, telling, settings, bool)
     return [
         drawn("batch_0_0_3_5", ("batch",), (0, 0, 3, 5), lambda found: yolo.positives(found) == [0, 0, 3, 5]),
         drawn("no_object", ("no_object",), (0,), lambda _: True),
         drawn("ignored", ("ignored",), (3,), ignores),
         drawn("claimed_twice", ("claimed_twice",), (3,), lambda found: yolo.positives(found) == [2]),
+        near,
     ]
 
 

@@ -3,7 +3,9 @@
 darknet's dialect has gradients made by hand, which are those of no function: its proof is `refloss replay`.
 """
 
+import copy
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -63,6 +65,20 @@ def answers(d: Decisions, scene: Scene, given: Mapping[str, Any]) -> list[Any]:
     return found
 
 
+def unsure(scene: Scene) -> Scene:
+    """The scene with all classes of the first prior that is ignored less likely than 0.25."""
+    scene = replace(scene, slug="ignored_unsure", outputs=copy.deepcopy(scene.outputs))
+    (gt_index, _), start = answers(Decisions(), scene, SETTINGS["paper"])[0], 0
+    place = gt_index.index(IGNORE)
+    for grid, head in zip(yolo.grids_of(scene), scene.outputs.values(), strict=True):
+        if start <= place < start + grid.count:
+            anchor, cell = divmod(place - start, grid.height * grid.width)
+            for channel in range(5, 5 + yolo.CLASSES):
+                head[0][anchor][channel][cell // grid.width][cell % grid.width] = -1.5 - channel / 8
+        start += grid.count
+    return scene
+
+
 def evaluate(d: Decisions, scene: Scene, given: Mapping[str, Any]) -> Ledger:
     p, head = chosen(given), yolo.Head(scene)
     ledger, found, scale = head.ledger, answers(d, scene, given), scales(head, scene)
@@ -98,13 +114,20 @@ def scenes() -> list[Scene]:
     def ignores(found: Any) -> bool:
         return any(j == IGNORE for gt_index, _ in found for j in gt_index)
 
+    surely = yolo.draw("yolov4", "ignored_at_0_7", ("ignored",), (4,), GRIDS, MORE, answers, settings[:1], ignores)
     return [
         drawn("batch_0_0_3_5", ("batch",), (0, 0, 3, 5), lambda found: yolo.positives(found) == [0, 0, 3, 5]),
         drawn("one_image", ("basic",), (2,), lambda found: yolo.positives(found) == [2]),
         yolo.draw("yolov4", "no_object", ("no_object",), (0, 0), GRIDS[1:] * 2, MORE, answers, settings, lambda _: True),
         yolo.draw("yolov4", "ignored", ("ignored",), (3,), GRIDS, MORE, answers, settings[1:2], ignores),
         drawn("claimed_twice", ("claimed_twice",), (3,), lambda found: yolo.positives(found) == [2]),
-    ]
+        yolo.draw(
+            "yolov4", "extra_matches", ("extra_matches",), (2,), GRIDS, MORE, answers, settings[:1],
+            lambda found: len(found[0][1]) > 2 and sum(yolo.positives(found)) == len(found[0][1]),
+        ),
+        surely,
+        unsure(surely),
+    ]  # fmt: skip
 
 
 CONFIG = {**yolo.CONFIG, "scale_xy": "for each grid how far a centre reaches: s sigma(t) - (s - 1) / 2"}

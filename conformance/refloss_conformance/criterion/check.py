@@ -8,7 +8,7 @@ from ..criteria import Case, Criteria, Outputs, load, names
 from ..errors import UsageError
 from ..frameworks import NAMES, framework, native
 from ..scene_calling import native as native_array
-from ..target import locate
+from ..target import Target, locate
 from .calling import outcomes
 from .explain import Search, by_term
 from .offers import offer
@@ -21,12 +21,12 @@ RETURNS = ("value", "value_and_grad")
 __all__ = ["Request", "names", "run"]
 
 
-def run(request: Request, step: Callable[[str, int, int], None] = lambda *_: None) -> dict[str, Any]:
-    """The whole check, as the JSON document that it prints."""
+def run(request: Request, step: Callable[[str, int, int], None] = lambda *_: None, target: Target | None = None) -> dict[str, Any]:
+    """The whole check, as the JSON document that it prints. target: a live callable in place of request.spec."""
     file = load(request.criterion)
     if request.returns not in RETURNS:
         raise UsageError(f"--returns {request.returns}: a criterion returns {' or '.join(RETURNS)}")
-    target = locate(request.spec, request.init)
+    target = target or locate(request.spec, request.init)
     the_plan = plan(file, target, request)
     arrays = request.arrays or native(target.package, target.module)
     if arrays not in NAMES:

@@ -7,10 +7,13 @@ from typing import Any
 import numpy as np
 
 from ..criteria import Case
-from . import fcos, retinanet, ssd, yolov3
+from . import fcos, retinanet, scaled_yolov4, ssd, yolov1, yolov2, yolov3, yolov4
 from .images import Choices, Evaluated, Image, Piece
 
-MODULES: dict[str, ModuleType] = {"criteria.fcos": fcos, "criteria.retinanet": retinanet, "criteria.ssd": ssd, "criteria.yolov3": yolov3}
+MODULES: dict[str, ModuleType] = {
+    "criteria.fcos": fcos, "criteria.retinanet": retinanet, "criteria.scaled_yolov4": scaled_yolov4, "criteria.ssd": ssd,
+    "criteria.yolov1": yolov1, "criteria.yolov2": yolov2, "criteria.yolov3": yolov3, "criteria.yolov4": yolov4,
+}  # fmt: skip
 SHARED: dict[str, Any] = {"empty_batch": "counts", "empty_image": "counts", "class_weight": 1.0}
 
 
@@ -36,7 +39,10 @@ def evaluate(name: str, case: Case, choices: Choices) -> Evaluated:
 
 
 def _times(piece: Piece, factor: float) -> Piece:
-    return piece._replace(value=piece.value * factor, gradient={name: slope * factor for name, slope in piece.gradient.items()})
+    return piece._replace(
+        value=piece.value * factor, gradient={name: slope * factor for name, slope in piece.gradient.items()},
+        by_grid=None if piece.by_grid is None else piece.by_grid * factor,
+    )  # fmt: skip
 
 
 def _weighted(image: Image, weight: float) -> Image:
@@ -44,8 +50,9 @@ def _weighted(image: Image, weight: float) -> Image:
 
 
 def _without(image: Image) -> Image:
-    terms = {
-        name: Piece(0.0, {k: np.zeros_like(slope) for k, slope in piece.gradient.items()}, piece.elements, piece.selected)
-        for name, piece in image.terms.items()
-    }
-    return image._replace(terms=terms)
+    return image._replace(terms={name: _nothing(piece) for name, piece in image.terms.items()})
+
+
+def _nothing(piece: Piece) -> Piece:
+    gradient = {name: np.zeros_like(slope) for name, slope in piece.gradient.items()}
+    return piece._replace(value=0.0, gradient=gradient, by_grid=None if piece.by_grid is None else np.zeros_like(piece.by_grid))

@@ -15,6 +15,7 @@ import numpy as np
 from ..criteria import Criteria
 from ..golden import Array
 from ..vectors import EPS
+from . import yolo_deviations as _yolo_deviations  # noqa: F401  (registers them)
 from .deviations import Candidate, applicable
 from .evaluators import MODULES, base, evaluate, normalizer
 from .images import Evaluated
@@ -154,7 +155,7 @@ class Search:
         """The part of a stack that touches a term."""
         return tuple(candidate for candidate in stack if term in self.touches(candidate))
 
-    def divisors(self, stack: Stack, name: str, term: str, k: int) -> list[float]:
+    def divisors(self, stack: Stack, name: str, term: str, k: int) -> list[Any]:
         """What divides the images of an outcome."""
         calls = range(k + 1) if name in MOVING else (k,)
         found = [self.images(stack, i) for i in calls]
@@ -175,6 +176,8 @@ class Search:
             if images is None:
                 return None
             divisors = self.divisors(stack, name, term, k)
+            if np.isnan(divisors[0]).any():  # of grids, where there are none
+                return None
             for j, (got, scale) in enumerate(((given.value, given.value_scale), (given.slope, given.slope_scale))):
                 if got is None:
                     continue
@@ -185,6 +188,7 @@ class Search:
                 if not _agrees(got, factor * predicted, abs(factor) * scale, self.outcomes[k].dtype):
                     return None
         a, b = (1.0 if f is None or abs(f - 1) < 1e-6 else f for f in factors)
+        b = a if abs(b - a) <= 1e-6 * abs(a) else b
         has_value = any(one.value is not None for one in self.given[term])
         has_slope = any(one.slope is not None for one in self.given[term])
         return Divided(name, a if has_value else b, b if has_slope else a)
@@ -199,9 +203,10 @@ class Search:
             whole = 0.0
             for term, way in divided.items():
                 images = self.images(parts[term], k)
-                if images is None:
+                divisors = self.divisors(parts[term], way.name, term, k)
+                if images is None or np.isnan(divisors[0]).any():
                     return False
-                whole += way.factor * images.value(term, self.divisors(parts[term], way.name, term, k))
+                whole += way.factor * images.value(term, divisors)
             if not _agrees(np.atleast_1d(one.total), np.atleast_1d(whole), np.atleast_1d(total_scale(one.case)), one.dtype):
                 return False
         return True
@@ -234,7 +239,8 @@ class Search:
         tries += [{term: Divided(name) for term in terms} for name in (NAMES if len(stack) < 2 else NORMALIZERS)]
         if not stack:
             tries += [dict(zip(terms, map(Divided, some), strict=True)) for some in itertools.product(NORMALIZERS, repeat=len(terms))]
-        found = [self._made(stack, chosen) for chosen in tries if self.total_agrees(stack, chosen)]
+        different = [one for k, one in enumerate(tries) if one not in tries[:k]]
+        found = [self._made(stack, chosen) for chosen in different if self.total_agrees(stack, chosen)]
         least = min((one.cost for one in found), default=0)
         return [one for one in found if one.cost == least][:ALTERNATIVES]
 
@@ -287,6 +293,8 @@ def _differs(one: Evaluated, other: Evaluated, term: str) -> bool:
     """Whether a term, or what it is divided by, is another."""
     for a, b in zip(one.images, other.images, strict=True):
         if a._replace(terms={}) != b._replace(terms={}) or a.terms[term].value != b.terms[term].value:
+            return True
+        if not np.array_equal(a.terms[term].counts, b.terms[term].counts):  # type: ignore[arg-type]
             return True
         if any(not np.array_equal(a.terms[term].gradient[k], b.terms[term].gradient[k], equal_nan=True) for k in a.terms[term].gradient):
             return True

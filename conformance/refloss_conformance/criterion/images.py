@@ -11,6 +11,7 @@ from refloss._engine.check import NEGATIVE
 from ..criteria import Case, Criteria, Outputs
 from ..golden import Array
 
+Divisors = Sequence[Any]  # one number for each image, or one for each of its grids
 Choices = Mapping[str, Any]  # everything that an evaluation can do otherwise, by name
 
 
@@ -21,6 +22,8 @@ class Piece(NamedTuple):
     gradient: Outputs  # of this image
     elements: float
     selected: float  # elements that took part
+    by_grid: Array | None = None  # the value of each grid, where grids are divided apart
+    counts: Array | None = None  # and how many numbers each is the sum of
 
 
 class Image(NamedTuple):
@@ -40,18 +43,25 @@ class Evaluated:
 
     images: Sequence[Image]
 
-    def value(self, term: str, divisors: Sequence[float]) -> float:
+    def value(self, term: str, divisors: Divisors) -> float:
         """A term whose images are divided so."""
+        total = 0.0
         with np.errstate(all="ignore"):
-            return float(sum(np.float64(image.terms[term].value) / d for image, d in zip(self.images, divisors, strict=True)))
+            for image, divisor in zip(self.images, divisors, strict=True):
+                piece = image.terms[term]
+                whole: Any = piece.value if np.ndim(divisor) == 0 else piece.by_grid
+                total += float(np.sum(np.asarray(whole, np.float64) / divisor))
+        return total
 
-    def slope(self, file: Criteria, term: str, divisors: Sequence[float]) -> Array:
-        """Its gradient by the term's entries, in one row."""
+    def slope(self, file: Criteria, term: str, divisors: Divisors) -> Array:
+        """Its gradient by the term's entries, in one row. Of divisors by grid each output, a head, has its own."""
+        outputs = file.terms[term].outputs
+        apart = [np.broadcast_to(np.asarray(divisor, np.float64), len(outputs)) for divisor in divisors]
         with np.errstate(all="ignore"):
             arrays = {
-                output: np.stack([one.terms[term].gradient[output] / np.float64(d) for one, d in zip(self.images, divisors, strict=True)])
-                for output in file.terms[term].outputs
-            }  # fmt: skip
+                output: np.stack([one.terms[term].gradient[output] / d[k] for one, d in zip(self.images, apart, strict=True)])
+                for k, output in enumerate(outputs)
+            }
         return file.terms[term].entries(arrays)
 
 

@@ -1,11 +1,15 @@
 """What terms are divided by, in the field: one name for each normaliser."""
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
 
 from .images import Image
 
-Divisors = Callable[[Sequence[Image], str], list[float]]
+Divisors = Callable[[Sequence[Image], str], list[Any]]  # a number for each image, or an array with one for each of its grids
 
 
 @dataclass(frozen=True)
@@ -195,6 +199,37 @@ def shares(images: Sequence[Image], term: str) -> list[float]:
     return _same(max(1e-6, sum(one.share for one in images)), images)
 
 
+def _of_grids(images: Sequence[Image], term: str, times: float) -> list[Any]:
+    """NaN, which agrees with nothing, where a criterion has no grids."""
+    counts = [one.terms[term].counts for one in images]
+    whole = [one for one in counts if one is not None]
+    return [np.maximum(sum(whole), 1) / times] * len(images) if len(whole) == len(images) else [math.nan] * len(images)
+
+
+@normalizer(
+    "grid_means", "the mean of each grid (over its matches in the batch; the objectness over its priors), then the sum over grids",
+    "the authors' Scaled-YOLOv4, YOLOv5 and later", "A grid with few matches counts as much as one with many.",
+)  # fmt: skip
+def grid_means(images: Sequence[Image], term: str) -> list[Any]:
+    return _of_grids(images, term, 1.0)
+
+
+@normalizer(
+    "grid_means_times_images", "the mean of each grid, summed over grids, times the number of images",
+    "what the authors' Scaled-YOLOv4 and YOLOv5 hand to their optimiser", "The gradient grows with the batch size.",
+)  # fmt: skip
+def grid_means_times_images(images: Sequence[Image], term: str) -> list[Any]:
+    return _of_grids(images, term, float(len(images)))
+
+
+@normalizer(
+    "grid_means_of_images", "the means of each grid are of each image alone, and the mean over images is taken",
+    "loops over images around a loss of one", "An object in an image with few objects counts more than one in a crowd.",
+)  # fmt: skip
+def grid_means_of_images(images: Sequence[Image], term: str) -> list[Any]:
+    return [found * len(images) for one in images for found in _of_grids([one], term, 1.0)]
+
+
 def _refuse(images: Sequence[Image], term: str) -> list[float]:
     raise TypeError("a moving average needs the calls before")
 
@@ -210,7 +245,7 @@ MOVING = {
 }  # fmt: skip
 
 
-def divisors_of(name: str, calls: Sequence[Sequence[Image]], term: str) -> list[list[float]]:
+def divisors_of(name: str, calls: Sequence[Sequence[Image]], term: str) -> list[list[Any]]:
     """The divisors of each call, in the order of the calls."""
     if name not in MOVING:
         return [NORMALIZERS[name].divisors(images, term) for images in calls]

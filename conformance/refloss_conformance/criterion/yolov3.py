@@ -13,6 +13,7 @@ from refloss.priors import yolo_priors
 
 from ..criteria import Case, grids
 from ..golden import Array
+from .heads import heads, rows
 from .images import Choices, Evaluated, Image, Piece, moved_labels, read_boxes
 
 FREE: dict[str, Any] = {
@@ -31,21 +32,6 @@ def normalizer(parameters: Mapping[str, Any]) -> dict[str, str]:
     """Which normaliser each term of a setting has."""
     name = {"batch": "batch", "image": "image_mean"}.get(str(parameters.get("normalizer")), "no_division")
     return dict.fromkeys(("box", "objectness", "classes"), name)
-
-
-def rows(head: Array) -> Array:
-    """(anchors, channels, rows, columns) as (priors, channels)."""
-    return np.moveaxis(head, 1, -1).reshape(-1, head.shape[1])
-
-
-def heads(values: Array, case: Case) -> dict[str, Array]:
-    """(priors, channels) as an image's outputs."""
-    made, start = {}, 0
-    for k, grid in enumerate(grids(case.config)):
-        some = values[start : start + grid.count].reshape(len(grid.shapes), grid.height, grid.width, -1)
-        made[f"output_{k}"] = np.moveaxis(some, -1, 1)
-        start += grid.count
-    return made
 
 
 def box_term(codes: Array, priors: Array, own: Array, c: Choices) -> tuple[Array, Array]:

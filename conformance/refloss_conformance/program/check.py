@@ -131,12 +131,13 @@ def _tell(group: dict[str, Any], batch: Batch, usable: Batch, outcomes: Sequence
     """What became of a parameter setting."""
     declined = [one for one in outcomes if isinstance(one, Declined)]
     group["cases"] += len(outcomes) - len(declined)
-    group["left_out"] += len(batch) - len(outcomes) + len(declined)
+    group["left_out"] += len(batch) - len(usable)
     if len(usable) < len(batch):
         group["why_left_out"] = "subnormal inputs, which the program states to read as 0"
-    if declined:
-        group["why_left_out"] = declined[0].reason
-    if declined and all(one.status == "skipped" for one in declined) and len(declined) == len(outcomes):
-        group.update(status="skipped", reason=declined[0].reason)
-    elif group["cases"]:
+    wrong = [one for one in declined if one.status != "skipped"]
+    if group["cases"]:
         group.update(status="run", reason=None)
+    elif wrong:
+        group.update(status="errored", reason=wrong[0].reason)
+    elif declined and group["status"] != "errored":  # in another dtype
+        group.update(status="skipped", reason=declined[0].reason)

@@ -150,9 +150,7 @@ def validate(message: Any, name: str) -> None:
 def ordered(message: Mapping[str, Any], seq: int) -> None:
     got = message.get("seq")
     if got != seq or isinstance(got, (bool, float)):
-        raise Fault(
-            "misordered", f"an answer has seq {str(got)[:30]} where {seq} was asked" if "seq" in message else "an answer has no seq"
-        )
+        raise Fault("misordered", f"an answer has seq {_cut(got)} where {seq} was asked" if "seq" in message else "an answer has no seq")
 
 
 def refusal(message: Mapping[str, Any]) -> Declined | None:
@@ -241,4 +239,4 @@ def _number(x: Any, key: str) -> float:
     try:
         return float(x)
     except OverflowError:
-        return math.copysign(math.inf, x)
+        return math.inf if x > 0 else -math.inf

@@ -1,7 +1,7 @@
 """A program as a child process that cannot hold the checker up, whatever it does.
 
 Three threads move bytes (to it, from it, and from its standard error), so that no full pipe blocks; every wait has a deadline; the
-program has a session of its own and is killed with all that it started. What it prints is bounded in memory.
+program has a session of its own and is killed with all that it started and that stayed in its process group. What it prints is bounded in memory.
 """
 
 import contextlib
@@ -80,7 +80,7 @@ class Session:
             )
         except (OSError, ValueError) as error:
             why = getattr(error, "strerror", None) or str(error)
-            raise UsageError(f"--command {words[0]}: it cannot be run ({why.lower()}); give the command as in a shell") from None
+            raise UsageError(f"--command {words[0]}: it cannot be run ({why.lower()}); for ~, variables and pipes, sh -c '...'") from None
         assert self._process.stdin and self._process.stdout and self._process.stderr
         self.lines = Lines(self._process.stdout)
         self._said = b""
@@ -167,7 +167,7 @@ class Session:
         return [("floods", FLOOD)] if self.lines.ended == "flood" else found
 
     def kill(self) -> None:
-        """Ends it and all that it started."""
+        """Ends it, and what it started that is still in its process group."""
         self._letters.put(None)
         self._signal(getattr(signal, "SIGKILL", signal.SIGTERM))
         with contextlib.suppress(OSError):

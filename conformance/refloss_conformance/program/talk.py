@@ -5,9 +5,12 @@ started again wherever its state is in doubt. After IN_A_ROW failures without a 
 until there is one. Failures may cost PATIENCE times the time limit in all; then the rest is given up.
 """
 
+import signal
+import sys
+import threading
 import time
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NoReturn
 
 from ..cases import Batch
 from ..engine import Trouble
@@ -25,22 +28,31 @@ NAMES = {  # a case's state -> the verdict about the program
 Outcome = Result | Declined
 
 
+def _terminated(*_: Any) -> NoReturn:
+    sys.exit(128 + signal.SIGTERM)
+
+
 class Talk:
     """A program, by its command line. Use it in a `with`, which leaves nothing running behind."""
 
     def __init__(self, words: Sequence[str], timeout: float, start_timeout: float, strict: bool) -> None:
         self._words, self._timeout, self._start_timeout, self._strict = words, timeout, start_timeout, strict
         self._session: Session | None = None
-        self._seq, self._gradients = 0, True
+        self._seq, self._gradients, self._started = 0, True, False
         self._lost, self._in_a_row = 0.0, 0  # what failures have cost, in seconds; failures since the last result
         self._given_up: Declined | None = None
         self.troubles: dict[str, Trouble] = {}
 
     def __enter__(self) -> "Talk":
+        """SIGTERM, as a CI or timeout(1) sends it, would end us without a word to the program."""
+        ours = threading.current_thread() is threading.main_thread() and signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+        self._term = signal.signal(signal.SIGTERM, _terminated) if ours else None
         return self
 
     def __exit__(self, *_: Any) -> None:
         self._end()
+        if self._term is not None:
+            signal.signal(signal.SIGTERM, self._term)
 
     def _end(self) -> None:
         if self._session is not None:
@@ -62,7 +74,8 @@ class Talk:
             self.note(NAMES[fault.status], f"at its start {fault.text}")
             self._given_up = Declined(fault.status, f"at its start {fault.text}")
             return None
-        self._gradients = found.gradients
+        if not self._started:  # what it says later of itself changes nothing
+            self._gradients, self._started = found.gradients, True
         return found
 
     def outcomes(self, piece: Batch, arrays: Sequence[str]) -> list[Outcome]:

@@ -46,10 +46,12 @@ def _facts(entry: Entry, report: Report) -> str:
 
 
 def _tiers(report: Report) -> str:
+    if not parts(report) and not report["cases"]:
+        return ""  # also a loss of which nothing was answered
     if not parts(report):
         passed = report["cases"] - report["failed"]
         raised = f", {report['raised']} of the others raised" if report.get("raised") else ""
-        return f"<p>{passed} of {report['cases']} answers are right{raised}.</p>" if report["cases"] else ""
+        return f"<p>{passed} of {report['cases']} answers are right{raised}.</p>"
     head = [("numbers", False), ("cases", True), ("strict", True), ("training", True), ("worst, eps", True), ("NaN, inf", True)]
     rows = [
         [what, str(part["cases"]), tally_text(part, "strict"), tally_text(part, "training"), figure(real(part["worst_eps"])),
