@@ -1,6 +1,7 @@
 """Every deviation the checker must recognise, on implementations written independently of it; and right ones called right."""
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -121,6 +122,21 @@ def test_templates_are_the_specification(loss: str) -> None:
         assert gradient is not None
         np.testing.assert_allclose(value[plain], wanted[plain], rtol=1e-9, atol=1e-12)
         np.testing.assert_allclose(gradient[plain], slope[plain], rtol=1e-7, atol=1e-9)
+
+
+@pytest.mark.parametrize("loss", has_vectors())
+def test_steps_are_the_specification(loss: str) -> None:
+    """A formula in steps, none of which is done otherwise, is the loss's own: a slip changes what it says and nothing else."""
+
+    def in_steps(xp: Any, first: Any, second: Any, **parameters: Any) -> Any:
+        return base_formula(loss)(xp, first, second, slips={}, **parameters)
+
+    for batch in batches(loss, ("float64",)):
+        value, gradient = evaluate(in_steps, batch, np.float64, True)
+        plain = ~batch.with_kind("degenerate_box", "saturation", "tie")
+        assert gradient is not None
+        np.testing.assert_allclose(value[plain], batch.value.number[plain], rtol=1e-9, atol=1e-12)
+        np.testing.assert_allclose(gradient[plain], batch.gradient.number[plain], rtol=1e-7, atol=1e-9)
 
 
 @pytest.mark.parametrize("loss", ["iou_loss", "giou_loss", "diou_loss", "ciou_loss"])

@@ -32,7 +32,8 @@ def pairs(loss: str) -> Iterator[tuple[Stack, list[Judged]]]:
     draw = random.Random(f"{loss} 1")
     choices: dict[str, list[Candidate]] = {}
     for candidate in applicable(loss):
-        choices.setdefault(candidate.name, []).append(candidate)
+        if not candidate.deviation.alone:
+            choices.setdefault(candidate.name, []).append(candidate)
     every = list(itertools.combinations(sorted(choices), 2))
     draw.shuffle(every)
     for a, b in every:

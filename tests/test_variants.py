@@ -83,6 +83,8 @@ VARIANTS = [
     Variant(26, "wrong_variants:ciou_aspect_unnormalised", "ciou_loss", {"aspect_gradient_unnormalised"}),
     Variant(26, "wrong_variants:ciou_aspect_flipped", "ciou_loss", {"aspect_gradient_flipped"}),
     Variant(26, "wrong_coders:handed", "yolo_coder.decode", {"sigmoid_slope_missing"}),
+    Variant(26, "wrong_coders:no_stride", "yolo_coder.decode", {"stride_missing_in_the_gradient"}),
+    Variant(26, "wrong_coders:no_prior", "yolo_coder.decode", {"prior_size_missing_in_the_gradient"}),
     Variant(27, "wrong_losses:huber", "smooth_l1_loss", {"huber_for_smooth_l1"}),
     Variant(27, "wrong_losses:cutoff_only", "smooth_l1_loss", {"smooth_l1_not_divided"}),
     Variant(27, "wrong_variants:smooth_half_divided", "smooth_l1_loss", {"smooth_l1_half_divided"}),
@@ -117,7 +119,7 @@ VARIANTS = [
     Variant(35, "wrong_coders:unshifted", "yolo_coder.decode", {"scale_xy_without_shift"}),
 ]
 # The reduction of a batch to a number, which the smoke test finds: test_deviations.py, test_reduction_other_than_stated.
-# What a whole criterion does (its normaliser, its weights, its state) is found by the tests of criteria.
+# What a whole criterion does (its normaliser, its weights, its state): test_variants_criteria.py.
 CRITERIA = {10, 11, 36, 37}
 
 
@@ -151,6 +153,12 @@ def test_by_hand_and_right() -> None:
     for function, loss in (("iou", "iou_loss"), ("giou", "giou_loss"), ("diou", "diou_loss")):
         report = run(Request(f"wrong_gradients:darknet_{function}_right", loss, **CENTRED))
         assert report["strict"] and report["gradient"] is not None and report["deviations"] == [], report["worst"]
+
+
+def test_handed_on_and_right() -> None:
+    """The same, of the coder whose products hand their gradient on: with the factors it is right, and a slip of ours would show."""
+    report = run(Request("wrong_coders:handed_right", "yolo_coder.decode", dtypes=("float32",)))
+    assert report["strict"] and report["gradient"] is not None and report["deviations"] == [], report["worst"]
 
 
 # A: overlapping, B: crossed, C: apart. Measured on the projects named beside them, or by formulas written apart from these.

@@ -189,3 +189,38 @@ v1_encode_right, v1_decode_right = v1_encoder(), v1_decoder()
 ltrb_encode_right, ltrb_decode_right = ltrb_encoder(), ltrb_decoder()
 exp, unscaled, unshifted = yolo_decoder(sizes="exp"), yolo_decoder(scale=1), yolo_decoder(shift=False)
 handed = yolo_decoder(sigmoid=handed_sigmoid)
+
+
+class Times(torch.autograd.Function):
+    """A product whose derivative is handed on as if the factor were 1."""
+
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, factor: Tensor) -> Tensor:
+        return x * factor
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:  # type: ignore[override]
+        return gradient, None
+
+
+def product(x: Tensor, factor: Tensor) -> Tensor:
+    return x * factor
+
+
+def yolo_handed_on(strided: Function = product, sized: Function = product) -> Function:
+    def decode(codes: Tensor, priors: Tensor, scale_xy: float = 1.0, size: str = "exp") -> Tensor:
+        cell, shape, stride = priors[..., :2], priors[..., 2:4], priors[..., 4:]
+        grown = torch.exp(codes[..., 2:]) if size == "exp" else (2 * sigmoid(codes[..., 2:])) ** 2
+        centre = strided(sigmoid(codes[..., :2]) * scale_xy - (scale_xy - 1) / 2 + cell, stride)
+        return corners(centre, sized(grown, shape))
+
+    return decode
+
+
+def unscaled_product(x: Tensor, factor: Tensor) -> Tensor:
+    result: Tensor = Times.apply(x, factor)  # type: ignore[no-untyped-call]
+    return result
+
+
+handed_right, no_stride, no_prior = yolo_handed_on(), yolo_handed_on(strided=unscaled_product), yolo_handed_on(sized=unscaled_product)
+neither = yolo_handed_on(unscaled_product, unscaled_product)

@@ -102,7 +102,7 @@ def _slopes(predictions: Predictions) -> Array:
 
 def _by_case(agrees: Array) -> Array:
     """All numbers of a case; the first two axes are stacks and cases."""
-    return np.asarray(agrees.reshape(*agrees.shape[:2], -1).all(axis=2))
+    return np.asarray(agrees.all(axis=tuple(range(2, agrees.ndim))))
 
 
 def failing(one: Judged, gradient: bool) -> tuple[Array, Array, Array]:

@@ -101,7 +101,7 @@ class Search:
     def ranked(self, stacks: Sequence[Stack], narrowing: bool) -> Score:
         """By values alone, best first; `narrowing` leaves the hopeless ones out on the way."""
         score, keep = Score.none(stacks), KEPT
-        for sheet in self.sheets:
+        for sheet in self.sheets if len(stacks) else []:
             score.add(sheet, False)
             if narrowing:
                 score = score.take(score.order()[: max(keep, RANKED)])
@@ -174,18 +174,21 @@ def explain(judged: Sequence[Judged]) -> list[Explanation]:
     loss = judged[0].batch.loss
     search = Search(judged, applicable(loss))
     singles: list[Stack] = [(c,) for c in search.candidates]
-    for stacks in (singles, _pairs(search.candidates, False), _pairs(search.candidates, True)):
-        found = search.level(stacks)
-        if found:
-            return found
-    ranked = search.ranked(singles, narrowing=False)
-    few, best = _few_constants(ranked, search.candidates), search.best(ranked.stacks)
+    usual = [c for c in search.candidates if not c.deviation.alone]
+    found = search.level(singles) or search.level(_pairs(usual, False)) or search.level(_pairs(usual, True))
+    if found:
+        return found
+    ranked = search.ranked([(c,) for c in usual], narrowing=False)
+    few = _few_constants(ranked, usual)
+    slips = search.ranked([stack for stack in singles if stack[0].deviation.alone], narrowing=True)
+    best = search.best(_merged(ranked, slips))
     if best.total[0] < PROMISING * best.failing:
         return []
     pairs = _pairs(few, False) + _pairs(few, True)
     for depth in range(2, DEEPEST + 1):
-        stacks = pairs if depth == 2 else _extended(best.stacks[:BEAM], few)
-        found = search.level(stacks) if depth > 2 else []
+        more = _extended([stack for stack in best.stacks[:BEAM] if depth > 2 or stack[0].deviation.alone], few)
+        stacks = [*pairs, *more] if depth == 2 else more
+        found = search.level(more)
         if found:
             return found
         tried = search.best(search.ranked(stacks, narrowing=True).stacks)
@@ -216,6 +219,13 @@ def _extended(beam: Iterable[Stack], few: Sequence[Candidate]) -> list[Stack]:
             if all(candidate.name != c.name for c in stack):
                 found.setdefault(frozenset((c.name, c.constant) for c in (*stack, candidate)), (*stack, candidate))
     return list(found.values())
+
+
+def _merged(a: Score, b: Score) -> list[Stack]:
+    """The stacks of both, best first."""
+    total = np.concatenate([a.total, b.total])
+    both = [*a.stacks, *b.stacks]
+    return [both[i] for i in np.argsort(-total, kind="stable")]
 
 
 def _few_constants(score: Score, candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -10,4 +10,22 @@ from .record import DEVIATIONS, Candidate, Deviation, applicable, base_formula
 
 __all__ = ["DEVIATIONS", "Candidate", "Deviation", "applicable", "base_formula"]
 
-from . import boxes, codes, general, other_boxes, regression, sigmoid, softmax  # noqa: F401  (each registers its own)
+from . import (  # noqa: F401  (each registers its own)
+    boxes,
+    code_slips,
+    codes,
+    delta_slips,
+    distance_slips,
+    general,
+    ltrb_slips,
+    other_boxes,
+    overlap_slips,
+    penalty_slips,
+    regression,
+    regression_slips,
+    sigmoid,
+    sigmoid_slips,
+    softmax,
+    softmax_slips,
+    yolo_slips,
+)

@@ -25,6 +25,7 @@ class Deviation:
     constants: tuple[Any, ...] = (None,)  # candidates for a constant that the cases identify
     applies: Callable[[str], bool] = field(default=lambda _: True, repr=False)
     keyword: bool = False  # only sets keywords of the template: the order among such deviations does not matter
+    alone: bool = False  # a slip of the pen: not combined with others unless it explains much by itself
 
 
 @dataclass(frozen=True)
@@ -63,7 +64,7 @@ TEMPLATES: dict[str, Formula] = {}
 
 def deviation(
     name: str, *, title: str, seen: str, effect: str, losses: tuple[str, ...] = (), needs: str | None = None,
-    constants: tuple[Any, ...] = (None,), applies: Callable[[str], bool] | None = None, keyword: bool = False,
+    constants: tuple[Any, ...] = (None,), applies: Callable[[str], bool] | None = None, keyword: bool = False, alone: bool = False,
 ) -> Callable[[Change], Change]:  # fmt: skip
     """Register a deviation of these losses or codings, or of every loss that has the parameter it `needs`, or where it `applies`."""
 
@@ -75,7 +76,7 @@ def deviation(
         return applies is None or applies(loss)
 
     def decorate(change: Change) -> Change:
-        DEVIATIONS[name] = Deviation(name, title, seen, effect, losses, change, constants, matches, keyword)
+        DEVIATIONS[name] = Deviation(name, title, seen, effect, losses, change, constants, matches, keyword, alone)
         return change
 
     return decorate
@@ -88,7 +89,6 @@ def base_formula(loss: str) -> Formula:
 
 
 def applicable(loss: str) -> list[Candidate]:
-    """Every deviation of a loss, with every constant it may have."""
-    return [
-        Candidate(deviation, constant) for deviation in DEVIATIONS.values() if deviation.applies(loss) for constant in deviation.constants
-    ]
+    """Every deviation of a loss, with every constant it may have; slips of the pen come last."""
+    every = sorted(DEVIATIONS.values(), key=lambda one: one.alone)
+    return [Candidate(deviation, constant) for deviation in every if deviation.applies(loss) for constant in deviation.constants]
