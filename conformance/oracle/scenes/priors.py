@@ -49,9 +49,9 @@ def both(step: Any) -> tuple[Any, Any]:
 
 def ssd_default_boxes(
     d: Any, image_size: Any, feature_maps: Any, sizes: Any, aspect_ratios: Any, *, steps: Any = None, clip: str = "none",
-    order: str = "extra_second",
+    order: str = "extra_second", stretched: bool = False,
 ) -> Any:  # fmt: skip
-    """A square of s_k, one of sqrt(s_k s_{k+1}), and s_k sqrt(r) x s_k / sqrt(r) both ways for each ratio."""
+    """A square of s_k, one of sqrt(s_k s_{k+1}), and s_k sqrt(r) x s_k / sqrt(r) both ways for each ratio. stretched: a deviation's."""
     with mp.workdps(60):
         height, width = map(real, image_size)
         rows: list[list[Any]] = []
@@ -63,6 +63,8 @@ def ssd_default_boxes(
             extra = (mp.sqrt(small * large),) * 2
             shapes = [(small, small), *turned, extra] if order == "extra_last" else [(small, small), extra, *turned]
             centres = points(cells, step, mp.mpf(1) / 2)
+            if stretched:
+                shapes = [(w * width / height, h) for w, h in shapes]
             if clip in ("size", "centre_size"):
                 shapes = [(min(w, width), min(h, height)) for w, h in shapes]
             if clip == "centre_size":
@@ -172,6 +174,8 @@ def of_ssd() -> Function:
         Deviation("extra_box_second", "the box of size sqrt(s_k s_{k+1}) comes second", "Caffe-SSD, ssd.pytorch, torchvision",
                   "Weights of one project give another project's boxes the wrong offsets.", other(order="extra_second"),
                   is_choice("order", "extra_last")),
+        Deviation("sizes_follow_each_side", "widths are fractions of the image's width, and heights of its height", "torchvision",
+                  "On an oblong image squares become oblong, and every ratio another one.", other(stretched=True)),
         Deviation("steps_not_looked_at", "steps are image size / map size", "the paper, torchvision without steps",
                   "Centres are off by pixels.", other(steps=None), lambda parameters: parameters["steps"] is not None),
     )  # fmt: skip

@@ -8,6 +8,7 @@ from ..criteria import Case, Criteria, Outputs, load, names
 from ..errors import UsageError
 from ..frameworks import NAMES, framework, native
 from ..scene_calling import native as native_array
+from ..scene_third_party import listed
 from ..target import Target, locate
 from .calling import outcomes
 from .explain import Search, by_term
@@ -44,7 +45,8 @@ def run(request: Request, step: Callable[[str, int, int], None] = lambda *_: Non
         step(f"{file.name} {setting}", k, len(file.settings) + 1)
         reason = the_plan.reason_to_skip(file, parameters)
         cases = [] if reason else file.of(setting)
-        groups.append({"id": setting, "status": "skipped" if reason else "run", "reason": reason, "cases": len(cases)})
+        status = "skipped" if reason else "run"
+        groups.append({"id": setting, "parameters": listed(parameters), "status": status, "reason": reason, "cases": len(cases)})
         if reason is None:
             done += outcomes(call, file, cases, request.dtypes or DTYPES, arrays=arrays, returns=request.returns, pick=request.pick)
     refused = _refused(done)

@@ -1,7 +1,8 @@
 """A program as a child process that cannot hold the checker up, whatever it does.
 
 Three threads move bytes (to it, from it, and from its standard error), so that no full pipe blocks; every wait has a deadline; the
-program has a session of its own and is killed with all that it started and that stayed in its process group. What it prints is bounded in memory.
+program has a session of its own and is killed with all that it started and that stayed in its process group. What it prints is bounded
+in memory.
 """
 
 import contextlib
