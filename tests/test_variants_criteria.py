@@ -52,7 +52,8 @@ DETECTORS = {"v1": "yolov1", "v2": "yolov2", "v4": "yolov4"}
 @pytest.mark.parametrize("variant", VARIANTS, ids=[f"{v.number}-{v.function.split(':')[1]}" for v in VARIANTS])
 def test_named(variant: Variant) -> None:
     short = variant.function.split(":")[1].split("_")[0]
-    found = run(Request(variant.function, f"criteria.{DETECTORS.get(short, short)}", arrays="torch", only=variant.only))
+    criterion = f"criteria.{DETECTORS.get(short, short)}"
+    found = run(Request(variant.function, criterion, arrays="torch", only=variant.only, dtypes=("float64",)))
     assert not found["passed"] and found["known"] == "named", "a wrong one was called right, or is unknown"
     stated = [set(one["names"]) for one in found["deviations"]]
     assert variant.names in stated and len(stated) <= 3, stated

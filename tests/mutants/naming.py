@@ -75,7 +75,8 @@ def said_of(found: Sequence[Judged]) -> list[Name]:
 
 
 def _order(label: str) -> int:
-    return zlib.crc32(label.encode())
+    """By another checksum than the sample had from which the deviations' author learnt: what is printed is no training score."""
+    return zlib.crc32(label.encode(), 2)
 
 
 def name_all(record: str, count: int = SAMPLE) -> Names:

@@ -49,9 +49,9 @@ def both(step: Any) -> tuple[Any, Any]:
 
 def ssd_default_boxes(
     d: Any, image_size: Any, feature_maps: Any, sizes: Any, aspect_ratios: Any, *, steps: Any = None, clip: str = "none",
-    order: str = "extra_second", stretched: bool = False,
+    order: str = "extra_second",
 ) -> Any:  # fmt: skip
-    """A square of s_k, one of sqrt(s_k s_{k+1}), and s_k sqrt(r) x s_k / sqrt(r) both ways for each ratio. stretched: a deviation's."""
+    """A square of s_k, one of sqrt(s_k s_{k+1}), and s_k sqrt(r) x s_k / sqrt(r) both ways for each ratio."""
     with mp.workdps(60):
         height, width = map(real, image_size)
         rows: list[list[Any]] = []
@@ -63,8 +63,6 @@ def ssd_default_boxes(
             extra = (mp.sqrt(small * large),) * 2
             shapes = [(small, small), *turned, extra] if order == "extra_last" else [(small, small), extra, *turned]
             centres = points(cells, step, mp.mpf(1) / 2)
-            if stretched:
-                shapes = [(w * width / height, h) for w, h in shapes]
             if clip in ("size", "centre_size"):
                 shapes = [(min(w, width), min(h, height)) for w, h in shapes]
             if clip == "centre_size":
@@ -123,6 +121,15 @@ def inverted(ask: Ask, inputs: Mapping[str, Any], parameters: Mapping[str, Any])
     return ask({**inputs, "aspect_ratios": [1 / r for r in inputs["aspect_ratios"]]}, parameters)
 
 
+def drawn_out(ask: Ask, inputs: Mapping[str, Any], parameters: Mapping[str, Any]) -> Answer:
+    """Made for a square of the image's height, which is then drawn out to its width."""
+    height, width = inputs["image_size"]
+    steps = parameters["steps"] and [(y, x * height / width) for y, x in map(both, parameters["steps"])]
+    square = ask({**inputs, "image_size": (height, height)}, {**parameters, "steps": steps})["priors"]
+    wider = Fraction(width) / Fraction(height)
+    return only([[x1 * wider, y1, x2 * wider, y2] for x1, y1, x2, y2 in square])
+
+
 def is_choice(name: str, *values: str) -> Callable[[Mapping[str, Any]], bool]:
     return lambda parameters: parameters[name] in values
 
@@ -175,7 +182,7 @@ def of_ssd() -> Function:
                   "Weights of one project give another project's boxes the wrong offsets.", other(order="extra_second"),
                   is_choice("order", "extra_last")),
         Deviation("sizes_follow_each_side", "widths are fractions of the image's width, and heights of its height", "torchvision",
-                  "On an oblong image squares become oblong, and every ratio another one.", other(stretched=True)),
+                  "On an oblong image squares become oblong, and every ratio another one.", drawn_out),
         Deviation("steps_not_looked_at", "steps are image size / map size", "the paper, torchvision without steps",
                   "Centres are off by pixels.", other(steps=None), lambda parameters: parameters["steps"] is not None),
     )  # fmt: skip
