@@ -15,6 +15,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
+from refloss._engine import memory
 from refloss.criteria import Criterion
 from refloss.errors import ReflossError
 
@@ -125,7 +126,7 @@ def product(gradient: Tensor, factor: Tensor) -> Tensor:
     """NumPy asks for huge pages above 4 MB, torch does not: of 51 MB that saves 15 ms of 24 ms."""
     if gradient.device.type != "cpu":
         return gradient * factor
-    return torch.mul(gradient, factor, out=torch.from_numpy(np.empty(gradient.shape, gradient.numpy().dtype)))
+    return torch.mul(gradient, factor, out=torch.from_numpy(memory.empty(tuple(gradient.shape), gradient.numpy().dtype)))
 
 
 class Terms(torch.autograd.Function):

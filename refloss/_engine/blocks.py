@@ -2,10 +2,19 @@
 
 from typing import Any
 
-from .scalar import portable
+from .scalar import exp_of_size, portable
 
 BLOCK = 4096  # elements; the scratch of a block stays in a 32 KiB cache
+PIECE = 512  # elements whose exponentials wait for the rest of a sigmoid loss (scalar.after_exp), in a cache
 LANES = 128  # partial sums of a block; on CUDA, the threads of one
+
+
+@portable
+def exponentials(x: Any, work: Any) -> None:
+    """exp(-|x|) in two words, into the two rows of `work`."""
+    e, e_lo = work[0], work[1]
+    for i in range(x.size):
+        e[i], e_lo[i] = exp_of_size(x[i])
 
 
 @portable

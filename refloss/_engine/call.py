@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from ..errors import bad_value
-from . import check
+from . import check, memory
 from .cpu import PARAMS, blocks_of, drive, hot
 from .record import Array, Loss, Setting
 from .threads import over_blocks
@@ -105,8 +105,8 @@ def evaluate(loss: Loss[Any], gradient: bool, *args: Any, **kwargs: Any) -> tupl
     xs = np.ascontiguousarray(x, T).reshape(flat) if x.size else np.empty((0, *flat[1:]), T)
     ts = np.ascontiguousarray(t, np.int64 if loss.targets == "labels" else T).reshape((-1,) if loss.targets == "labels" else flat)
     none = np.empty(0, T)
-    value = np.empty(math.prod(loss_shape), T) if reduction == "none" else none
-    grad = np.empty_like(xs) if gradient else np.empty((0,) * xs.ndim, T)
+    value = memory.empty(math.prod(loss_shape), T) if reduction == "none" else none
+    grad = memory.empty_like(xs) if gradient else np.empty((0,) * xs.ndim, T)
     w = check.weights(loss.name, weights, loss_shape, T)
     total = 0.0
     if xs.size:

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from ..errors import bad_type, bad_value
-from . import check
+from . import check, memory
 from .record import Array, Setting
 from .threads import over_blocks
 
@@ -124,7 +124,7 @@ def evaluate(coding: Coding, first: Any, priors: Any, parameters: Mapping[str, A
         bad_value(title, "priors", f"of a shape that ends that of {coding.arrays[0]} {x.shape}, but for the last axis", f"{p.shape}",
                   "give one prior for each row; an axis in front, such as the batch, shares them")  # fmt: skip
     xs, ps = _flat(x, T), _flat(p, T)
-    out, none = np.empty_like(xs), np.empty((0, 4), T)
+    out, none = memory.empty_like(xs), np.empty((0, 4), T)
     if upstream is NONE:
         us, value, grad = none, out, none
     else:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 
 from .bernoulli import HARD
-from .blocks import BLOCK, LANES, finish, fixed_sum
+from .blocks import BLOCK, LANES, PIECE, exponentials, finish, fixed_sum
 from .check import IGNORE
 from .compile import call_at
-from .scalar import portable
+from .scalar import AFTER_EXP, portable
 
 
 @portable
@@ -23,11 +23,18 @@ def signature(types: Any, scalar: Any, line: Any, params: Any) -> Any:
 
 
 def hot(kernel: Callable[..., Any], mode: int, stamp: str) -> Callable[..., Any]:
+    rest = AFTER_EXP[kernel]
+
     def block(x, labels, classes, params, value, grad):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
         zero, one = type(params[0])(0), type(params[0])(1)
-        for i in range(x.size):
-            value[i], grad[i] = kernel(mode + HARD, x[i], zero, params)
+        work = np.empty((2, PIECE), x.dtype)
+        for start in range(0, x.size, PIECE):
+            xs, vs, gs = x[start : start + PIECE], value[start : start + PIECE], grad[start : start + PIECE]
+            exponentials(xs, work)
+            e, e_lo = work[0], work[1]
+            for i in range(xs.size):
+                vs[i], gs[i] = rest(mode + HARD, xs[i], e[i], e_lo[i], zero, params)
         for r in range(labels.size):
             c = labels[r]
             if c >= 0 and c < classes:

@@ -20,6 +20,7 @@ Pair = tuple[Any, Any]
 F = TypeVar("F", bound=Callable[..., Any])
 
 PORTABLE: list[Callable[..., Any]] = []  # compiled as they stand
+AFTER_EXP: dict[Callable[..., Any], Callable[..., Any]] = {}  # of a kernel, its part after the exponential
 BY_DTYPE: dict[Callable[..., Any], tuple[Callable[..., Any], Callable[..., Any]]] = {}  # (float32's, float64's)
 
 
@@ -27,6 +28,20 @@ def portable(function: F) -> F:
     """Mark a function as one that kernels may call."""
     PORTABLE.append(function)
     return function
+
+
+def after_exp(kernel: Callable[..., Any]) -> Callable[[F], F]:
+    """Mark what a kernel (mode, x, t, params) does once e = exp(-|x|) is known: a function (mode, x, e, e_lo, t, params).
+
+    The CPU loops take the exponentials of some hundred elements first. Two short loops keep more of a processor's units at work
+    than a long one, which waits for its own results: 20 % sooner, the same bits.
+    """
+
+    def mark(rest: F) -> F:
+        AFTER_EXP[kernel] = rest
+        return rest
+
+    return mark
 
 
 def by_dtype(for32: Callable[..., Any], for64: Callable[..., Any]) -> Callable[..., Any]:
@@ -57,6 +72,14 @@ def _constants64(x: Scalar) -> Any:
     return _64
 
 
+def _bits32(x: Scalar) -> Any:
+    return np.float32(x).view(np.int32)
+
+
+def _bits64(x: Scalar) -> Any:
+    return np.float64(x).view(np.int64)
+
+
 def _power_of_two32(k: Scalar) -> Scalar:
     return np.int32((np.float32(k).view(np.int32) << np.int32(23)) + np.int32(0x3F800000)).view(np.float32)
 
@@ -78,6 +101,7 @@ def _split64(x: Scalar) -> Any:
 
 
 constants = by_dtype(_constants32, _constants64)
+bits = by_dtype(_bits32, _bits64)  # as an integer of that size: ordered as the numbers are where they are not negative
 power_of_two = by_dtype(_power_of_two32, _power_of_two64)  # 2^n, given n + magic, -126 <= n <= 127
 split = by_dtype(_split32, _split64)  # normal x = m 2^n with 3/4 <= m < 3/2, as (m, n + magic)
 
@@ -188,21 +212,25 @@ def arctan_of_ratio(y: Scalar, x: Scalar) -> Scalar:
 
 
 @portable
-def logistic(x: Scalar) -> Any:
-    """What every sigmoid loss is made of, from one exponential of a = |x|.
+def exp_of_size(x: Scalar) -> Pair:
+    """e = exp(-|x|), the odds of the less likely class: all that a sigmoid loss needs of x but its sign and size."""
+    return exp_of_minus(abs(x), type(x)(0))
 
-    Gives a; e = exp(-a); r = 1 / (1 + e), the likelier class's probability; and log(1 + e): each but a in two words.
-    Neither tail is ever formed by subtraction (law 4).
+
+@portable
+def logistic(e: Scalar, e_lo: Scalar) -> Any:
+    """What every sigmoid loss is made of, from e = exp(-|x|).
+
+    Gives r = 1 / (1 + e), the likelier class's probability, and log(1 + e), both in two words. Neither tail is ever formed by
+    subtraction (law 4).
     """
-    T = type(x)
-    a = abs(x)
-    e, e_lo = exp_of_minus(a, T(0))
+    T = type(e)
     d = T(1) + e
     d_lo = (e - (d - T(1))) + e_lo
     r = T(1) / d
     r_lo = -r * fma(d_lo, r, fma(d, r, T(-1)))
     log_hi, log_lo = log1p_unit(e, e_lo)
-    return a, e, e_lo, r, r_lo, log_hi, log_lo
+    return r, r_lo, log_hi, log_lo
 
 
 @portable

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from .._engine import check
+from .._engine import check, memory
 from .._engine.compile import jit, source_digest
 from .._engine.overlap import EMPTY, meeting, over
 from .._engine.record import Array
@@ -50,7 +50,7 @@ def iou_matrix(boxes: ArrayLike, others: ArrayLike) -> Array:
     if one.dtype != two.dtype:
         bad_value("iou_matrix", "others", f"of the dtype of boxes ({one.dtype})", f"{two.dtype}", "convert with others.astype(boxes.dtype)")
     T = np.float32 if check.is_half(one.dtype) else one.dtype.type
-    matrix = np.empty((len(one), len(two)), T)
+    matrix = memory.empty((len(one), len(two)), T)
     if matrix.size:
         columns = np.ascontiguousarray(one.T, T), np.ascontiguousarray(two.T, T)
         compiled = _matrix(source_digest())

@@ -12,7 +12,7 @@ from .._engine.coding import Coder, Coding, Problem, each, finite, ordered, posi
 from .._engine.fma import fma
 from .._engine.overlap import below
 from .._engine.record import Array, Setting
-from .._engine.scalar import exp, logistic, portable, product, rounded, square_root, total
+from .._engine.scalar import exp, exp_of_size, logistic, portable, product, rounded, square_root, total
 from ..errors import bad_value
 from .shared import corners_formula, ends, log_ratio, log_ratio_formula, pulled, size_of
 
@@ -137,7 +137,8 @@ def yolo_encode_kernel(
 def sigmoid(t: Any) -> Any:
     """sigma(t) in two words, and 1 - sigma(t)."""
     T = type(t)
-    _, e, e_lo, r, r_lo, _, _ = logistic(t)
+    e, e_lo = exp_of_size(t)
+    r, r_lo, _, _ = logistic(e, e_lo)
     rare, rare_lo = product(e, r)
     rare_lo = fma(e, r_lo, fma(e_lo, r, rare_lo))
     up = t >= T(0)

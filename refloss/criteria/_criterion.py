@@ -12,7 +12,7 @@ from typing import Any, ClassVar, Literal, NamedTuple
 import numpy as np
 
 from .. import boxes as _boxes
-from .._engine import call, check
+from .._engine import call, check, memory
 from .._engine.record import Array, Loss
 from .._engine.threads import SERIAL_BELOW, over_blocks
 from ..assign.assignment import Assignment
@@ -127,7 +127,7 @@ class Criterion(ABC):
         each = [{part: values[i] for part, values in parts.items()} for i in range(images)]
         assignments = [self._assign(image, truth) for image, truth in zip(each, given, strict=True)]
         divisors = self._shares(given, assignments)
-        gradient = {part: np.zeros(values.shape, values.dtype) for part, values in parts.items()} if wanted else {}
+        gradient = {part: memory.zeros(values.shape, values.dtype) for part, values in parts.items()} if wanted else {}
         total = self._batch(parts, given, assignments, divisors, gradient) if images else dict.fromkeys(self.terms, 0.0)
         return {term: first.dtype.type(value) for term, value in total.items()}, gradient
 

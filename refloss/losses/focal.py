@@ -9,7 +9,7 @@ from .._engine import check
 from .._engine.bernoulli import HARD, balance, complement, minus_log, power, power_mode
 from .._engine.fma import fma
 from .._engine.record import Reduction, Setting, loss
-from .._engine.scalar import logistic, portable, product, rounded, total
+from .._engine.scalar import after_exp, exp_of_size, logistic, portable, product, rounded, total
 from ..errors import bad_value
 
 
@@ -28,6 +28,13 @@ def labels_formula(xp: Any, logits: Any, labels: Any, *, alpha: float | None, ga
 
 @portable
 def kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
+    e, e_lo = exp_of_size(x)
+    return kernel_after_exp(mode, x, e, e_lo, t, params)
+
+
+@after_exp(kernel)
+@portable
+def kernel_after_exp(mode: Any, x: Any, e: Any, e_lo: Any, t: Any, params: Any) -> Any:
     """Orient everything to a = |x| >= 0: u is the weight of the likelier class, v of the other, r k = 1 - p_t.
 
     d/da = alpha_t (1 - p_t)^gamma r [gamma (v - u) CE e / k + v - e u], where e / k is 1 if v = 0 (a hard, right answer):
@@ -35,7 +42,8 @@ def kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
     """
     positive, negative, gamma, gamma_lo = params[0], params[2], params[4], params[5]
     T = type(x)
-    a, e, e_lo, r, r_lo, log_hi, log_lo = logistic(x)
+    a = abs(x)
+    r, r_lo, log_hi, log_lo = logistic(e, e_lo)
     c, c_lo = complement(t)
     likely = x >= T(0)
     u, u_lo, v, v_lo = (t, T(0), c, c_lo) if likely else (c, c_lo, t, T(0))
