@@ -87,3 +87,31 @@ def test_plain_python_gives_the_compiled_bits(dtype: Any) -> None:
                 plain = [loss.kernel(setting.mode, a, b, two_words(setting, dtype)) for a, b in zip(x, t, strict=True)]
             np.testing.assert_array_equal(value, [p[0] for p in plain])
             np.testing.assert_array_equal(gradient, [p[1] for p in plain])
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_a_look_at_targets(dtype: Any) -> None:
+    """The bits tell what comparisons tell, at every edge."""
+    from refloss._engine.cpu_elementwise import look
+
+    limits = np.finfo(dtype)
+    edges = (
+        0,
+        1,
+        limits.eps,
+        1 - limits.eps / 2,
+        limits.smallest_subnormal,
+        limits.tiny,
+        0.5,
+        1 + limits.eps,
+        2,
+        limits.max,
+        np.inf,
+        np.nan,
+    )
+    with np.errstate(all="ignore"):
+        for edge in (*edges, *(-np.array(edges))):
+            t = np.array([0, 1, edge, 0], dtype)
+            soft, outside = look(t)
+            assert soft == ((t != 0) & (t != 1)).any(), edge
+            assert outside == (~((t >= 0) & (t <= 1))).any(), edge
