@@ -74,7 +74,7 @@ def ciou_formula(xp: Any, boxes: Any, target_boxes: Any, *, box_format: str, eps
     g = Geometry(xp, boxes, target_boxes, box_format)
     # arctan(tw / th) - arctan(w / h) as one angle, which has a limit where a size is 0; 0 where a box is a point.
     across, along = g.tw * g.h - g.w * g.th, g.w * g.tw + g.h * g.th
-    angle = xp.arctan2(across, along + xp.where((across == 0) & (along == 0), 1, 0))
+    angle = xp.arctan2(across, xp.where((across == 0) & (along == 0), 1, along))
     v = (4 / xp.pi**2) * angle * angle
     iou = ratio(xp, g.intersection, g.union + eps)
     alpha = ratio(xp, v, (1 - iou) + v + eps)
