@@ -27,7 +27,7 @@ CONSTANTS = ("HARD", "GENERIC", "EMPTY", "LOG_FLOOR")
 SIGMOID = (numpy_table, ("_softplus", "_sigmoid"))
 PAIR = (overlap, ("below", "own", "axis", "over", "quotient", "rates"))
 GEOMETRY = (iou, ("ratio", "__init__", "_corners", "_sizes"))
-LOGISTIC = (scalar, ("logistic",))
+LOGISTIC = (scalar, ("exp_of_size", "logistic"))
 Parts = tuple[tuple[ModuleType, tuple[str, ...]], ...]
 
 # The functions that are changed, last the one that is called; for each layer of each record.
@@ -55,8 +55,8 @@ FORMULAS: dict[str, Parts] = {
     "yolov1_coder.decode": ((shared, ("corners_formula",)), (yolov1, ("yolov1_decode_formula",))),
 }
 KERNELS: dict[str, Parts] = {
-    "binary_cross_entropy": (LOGISTIC, (cross_entropy, ("kernel",))),
-    "focal_loss": (LOGISTIC, (bernoulli, ("power",)), (focal, ("kernel",))),
+    "binary_cross_entropy": (LOGISTIC, (cross_entropy, ("kernel_after_exp", "kernel"))),
+    "focal_loss": (LOGISTIC, (bernoulli, ("power",)), (focal, ("kernel_after_exp", "kernel"))),
     "squared_error": ((regression, ("squared_kernel",)),),
     "l1_loss": ((regression, ("sign", "l1_kernel")),),
     "smooth_l1_loss": ((regression, ("sign", "smooth_l1_kernel")),),
@@ -167,7 +167,7 @@ class Kernel:
         for one in (*changed, *BEFORE[module], module):
             tree = source(one, mutant)
             if one is scalar:
-                tree.body = [node for node in tree.body if getattr(node, "name", "") == "logistic"]
+                tree.body = [node for node in tree.body if getattr(node, "name", "") in LOGISTIC[1]]
             run_source(tree, space)
         self.space, self.kernel = space, space[RECORDS[record].kernel.__name__]
 
