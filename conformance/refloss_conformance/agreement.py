@@ -1,7 +1,8 @@
 """Whether predictions of deviations are the numbers that were got.
 
 A deviation explains a failing number if it gives that number: to 1e-3, or to the rounding noise of the deviation itself
-(the difference between its wider and its working-precision evaluation). It must also give the numbers that are right.
+(the difference between its wider and its working-precision evaluation); and where the fault is small beside its number, to
+a twentieth of the fault. It must also give the numbers that are right, as nearly as any implementation must.
 """
 
 from collections.abc import Callable, Sequence
@@ -16,7 +17,10 @@ from .vectors import EPS, SMALLEST_NORMAL
 from .verdict import NEGLIGIBLE, Judged, Part, per_case, typical
 
 AGREE = 1e-3
+SHARE = 0.05  # of a fault that is small beside its number: what a rough constant may miss of it. At a half, pi = 3.1416 had another's name
 NEARLY_ALL = 0.75
+PASSES = 2  # times the limit, between a right number and its prediction: each may be off by what passes
+SPLIT = 1 / 16  # of the way between two corners: a tie is split in halves, and four ties meet at most. A millionth of it is another fault
 HAIR = 1e-6  # relative: what is off by less may be the rounding of another step
 HOPELESS = 0.34  # of the cases: above it nobody looks whether ties are the reason
 
@@ -42,33 +46,40 @@ class Explanation:
 
 def agreement(part: Part, predictions: Sequence[Array], dtype: str) -> Array:
     """Which numbers agree, for each stack. predictions: in a wider dtype, in the working dtype, and (gradients) at the corners of ties."""
-    got, wanted = part.got, part.wanted.number
-    wide, narrow = predictions[0], predictions[1]
+    got, wide = part.got, predictions[0]
+    tolerance = _tolerance(part, wide, predictions[1], dtype)
+    lost = ~np.isfinite(got)
+    near = lost.any(axis=-1, keepdims=True) if got.ndim > 1 else lost
+    spared = near & (~part.strict | (got == 0))  # how far NaN spreads in a row depends on the autodiff; the rest is right, or 0
+    agrees = np.zeros(wide.shape, bool)
     with np.errstate(all="ignore"):
-        gap = np.abs(got - wanted)
-        noise = np.abs(wide - narrow)
-        size = np.where(np.isinf(wanted), 0, np.abs(got))
-        true = np.where(np.isinf(wanted), 0, np.abs(wanted))
+        for prediction in predictions:
+            agrees |= np.abs(got - prediction) <= tolerance
+            agrees |= (lost & ~np.isfinite(prediction)) | (spared & np.isnan(prediction))
+        if len(predictions) > 2:  # kinks of the deviation: its corners, which are predictions, and what lies well between them
+            corners = np.stack([wide, *predictions[2:]])
+            low, high = corners.min(axis=0), corners.max(axis=0)
+            agrees |= (got >= low + SPLIT * (high - low)) & (got <= high - SPLIT * (high - low))
+    return agrees | ~comparable(part)
+
+
+def _tolerance(part: Part, wide: Array, narrow: Array, dtype: str) -> Array:
+    """How far a prediction may be from what was got, for each stack. wide and narrow: the prediction in the two dtypes."""
+    got, wanted = part.got, part.wanted.number
+    with np.errstate(all="ignore"):
+        gap, noise = np.abs(got - wanted), np.abs(wide - narrow)
+        noise = np.where(np.isfinite(noise), 4 * noise, 0)
+        size, true = (np.where(np.isinf(wanted), 0, np.abs(x)) for x in (got, wanted))
         last = size.max(axis=-1, keepdims=True) if size.ndim > 1 else size  # a box's small components share its rounding
         last = np.where(np.isfinite(last), last, 0)
         rounding = THIRD_PARTY.eps * EPS[dtype] * np.maximum(part.wanted.scale, true) + 2 * SMALLEST_NORMAL[dtype]
         unimportant = NEGLIGIBLE * typical(wanted) if got.ndim == 1 else 0.0
-        rounding = rounding + np.where(part.strict, 0.0, unimportant)
-        noise = np.where(np.isfinite(noise), 4 * noise, 0)
-        tolerance = np.maximum(AGREE * last, noise) + rounding
-        telling = part.strict & (gap > noise)  # below the noise a failure says nothing of where it comes from
-        tolerance = np.where(telling & np.isfinite(gap), np.minimum(tolerance, 0.5 * gap), tolerance)
-        tolerance = np.maximum(tolerance, np.where(np.isfinite(gap), AGREE * gap, 0))
-        lost = ~np.isfinite(got)
-        near = lost.any(axis=-1, keepdims=True) if got.ndim > 1 else lost  # how far NaN spreads in a row depends on the autodiff
-        agrees = np.zeros(wide.shape, bool)
-        for prediction in predictions:
-            agrees |= np.abs(got - prediction) <= tolerance
-            agrees |= (lost & ~np.isfinite(prediction)) | (near & np.isnan(prediction))
-        if len(predictions) > 2:  # kinks of the deviation: anything between its corners
-            corners = np.stack([wide, *predictions[2:]])
-            agrees |= (got >= corners.min(axis=0) - tolerance) & (got <= corners.max(axis=0) + tolerance)
-    return agrees | ~comparable(part)
+        right = np.maximum(noise, PASSES * rounding + unimportant)
+        wrong = np.maximum(AGREE * last, noise) + rounding
+        telling = (gap > noise) & np.isfinite(gap)  # below the noise a failure says nothing of where it comes from
+        wrong = np.where(telling, np.minimum(wrong, np.maximum(SHARE * gap, noise)), wrong)
+        tolerance = np.where(part.strict, wrong, right)
+        return np.maximum(tolerance, np.where(np.isfinite(gap), AGREE * gap, 0))
 
 
 def comparable(part: Part) -> Array:
