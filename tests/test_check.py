@@ -108,6 +108,11 @@ MINE = """
     def positional(p, t, /):
         return value(p, t)
 
+    def crossed(logits, targets, alpha):  # its alpha is our gamma
+        p, q = np.exp(-np.logaddexp(0, -logits)), np.exp(-np.logaddexp(0, logits))
+        entropy = targets * np.logaddexp(0, -logits) + (1 - targets) * np.logaddexp(0, logits)
+        return (0.75 - 0.5 * targets) * (targets * q + (1 - targets) * p) ** alpha * entropy
+
     def anything(*args, **kwargs):
         return value(kwargs["predictions"], kwargs["targets"], kwargs.get("beta", 1.0))
 
@@ -148,6 +153,10 @@ def test_mappings() -> None:
     report = checked("Callable", "smooth_l1_loss", init={"scale": 2.0})
     assert [one["names"] for one in report["deviations"]] == [["constant_factor"]]
     assert checked("anything", "smooth_l1_loss")["cases"] > 50
+    report = checked("crossed", "focal_loss", mapping={"alpha": "gamma"}, only={"alpha": 0.25})
+    ran = [group["parameters"] for group in report["groups"] if group["status"] == "run"]
+    assert report["arguments"] == {"logits": "logits", "targets": "targets", "gamma": "alpha"} and report["value"]["training"]["passed"]
+    assert {one["alpha"] for one in ran} == {0.25} and len({one["gamma"] for one in ran}) > 1
 
 
 @pytest.mark.usefixtures("mine")

@@ -17,6 +17,8 @@ from refloss_conformance.criterion import evaluators
 from refloss_conformance.criterion.check import Request, run
 from refloss_conformance.criterion.deviations import DEVIATIONS
 from refloss_conformance.criterion.normalizers import MOVING, NORMALIZERS
+from refloss_conformance.criterion.outcome import Outcome
+from refloss_conformance.criterion.report import _plots
 from refloss_conformance.errors import UsageError
 
 pytest.importorskip("torch")
@@ -224,3 +226,20 @@ def test_other_frameworks(framework):
     command = [sys.executable, "-c", ELSEWHERE, framework]
     done = subprocess.run(command, env={**os.environ, **quiet}, capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 0, done.stderr[-3000:]
+
+
+def test_a_failing_point_survives_the_thinning_of_a_plot():
+    file = load("criteria.retinanet")
+    case = file.of("paper")[0]
+    right = [Outcome(case, "float64", total=float(case.total().number) * (1 + k * 2.0**-52)) for k in range(200)]
+    wrong = Outcome(case, "float64", total=1.5 * float(case.total().number))
+    (plot,) = _plots(file, [*right, *right, wrong])
+    assert [point[2] for point in plot["points"]].count(1) == 1 and len(plot["points"]) <= 300
+    assert all(error == float(f"{error:.4g}") for _, error, _ in plot["points"])
+
+
+def test_show_lists_the_deviations_of_each_criterion_in_a_process_of_its_own():
+    words = [sys.executable, "-m", "refloss_conformance.cli", "show", "criteria.yolov1"]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run(words, env=environment, capture_output=True, text=True, timeout=300, check=True)
+    assert "lambdas_swapped" in done.stdout

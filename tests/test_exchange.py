@@ -245,8 +245,9 @@ def test_null_is_a_case_that_was_not_computed(folder: pathlib.Path) -> None:
     change(path, values=[None, *data["values"][1:]], gradients=[None, None, *data["gradients"][2:]])
     report = check(folder)
     ids = loaded(folder / "manifest.json")["batches"][0]["ids"]
-    assert [one["id"] for one in report["unanswered"]] == ids[:1]
-    assert report["gradient"]["cases"] == report["value"]["cases"] - 1
+    assert [(one["id"], one["status"]) for one in report["unanswered"]] == [(ids[0], "missing"), (ids[1], "misshapen")]
+    assert report["gradient"]["cases"] == report["value"]["cases"]
+    assert not report["strict"]  # who leaves out the gradients that are wrong does not pass
 
 
 def test_what_is_left_out_on_purpose_is_no_failure(folder: pathlib.Path) -> None:

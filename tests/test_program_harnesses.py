@@ -12,9 +12,10 @@ import pytest
 
 from refloss_conformance.cases import batches, has_vectors, known
 from refloss_conformance.program import messages
-from refloss_conformance.program.check import DTYPES, Request, ask, run
+from refloss_conformance.program.check import Request, ask, run
 from refloss_conformance.program.session import LONGEST_LINE, MOST_HELD
 from refloss_conformance.program.talk import IN_A_ROW, NAMES, PATIENCE, Talk
+from refloss_conformance.vectors import USUAL_DTYPES
 
 FOLDER = pathlib.Path(__file__).parents[1] / "conformance" / "harnesses"
 PAGE = (FOLDER / "README.md").read_text("utf-8")
@@ -48,7 +49,7 @@ def all_pass(command, losses, by_turns=False):
         assert program is not None, talk.troubles
         assert sorted(program.losses) == sorted(losses) and program.gradients and program.dtypes is None
         for i, name in enumerate(losses):
-            dtypes = DTYPES[i % 2 :][:1] if by_turns else DTYPES
+            dtypes = USUAL_DTYPES[i % 2 :][:1] if by_turns else USUAL_DTYPES
             request = Request(command, name, dtypes=dtypes, timeout=120.0, strict=True)
             document = ask(talk, program, request).document(request, program, [])
             assert document["strict"] and document["training"], (name, document["worst"][:3], document["unanswered"][:3])

@@ -34,6 +34,7 @@ CORE: dict[str, tuple[Box, Box, str]] = {
     "identical_100": ((10, 10, 110, 110), (10, 10, 110, 110), "identical"),
     "identical_oblong": ((3, 5, 7, 8), (3, 5, 7, 8), "identical"),
     "near_quarter": ((10, 10, 50, 40), (10, 10, 50.25, 40), "near_identical"),
+    "near_taller": ((10, 10, 50, 40), (10, 10, 50, 40 + 2.0**-12), "near_identical"),  # the denominator of CIoU's alpha is 8e-6
     "disjoint_c": ((0, 0, 10, 20), (30, 25, 60, 40), "disjoint"),
     "disjoint_left": ((0, 0, 10, 10), (12, 1, 20, 9), "disjoint"),
     "disjoint_right": ((12, 1, 20, 9), (0, 0, 10, 10), "disjoint"),

@@ -12,7 +12,7 @@ import numpy as np
 
 from .golden import Array
 from .limits import THIRD_PARTY
-from .predict import CORNERS, Predictions, Stack, evaluate_all
+from .predict import Predictions, Stack, evaluate_all, evaluate_corners
 from .vectors import EPS, SMALLEST_NORMAL
 from .verdict import NEGLIGIBLE, Judged, Part, per_case, typical
 
@@ -101,7 +101,7 @@ def agreeing(stacks: Sequence[Stack], one: Judged, gradient: bool, hopeless: flo
     again = np.flatnonzero(both[1].tied & runs[:, 0] & ~slope.all(axis=1) & (slope.mean(axis=1) >= hopeless)).tolist()
     if len(again):
         some = [stacks[i] for i in again]
-        corners = [_slopes(evaluate_all(some, batch, dtype, True, corner)) for corner in CORNERS]
+        corners = [_slopes(p) for p in evaluate_corners(some, batch, dtype)]
         slope[again] = _by_case(agreement(one.gradient, [*(_slopes(p)[again] for p in both), *corners], batch.dtype))
     return value, slope
 

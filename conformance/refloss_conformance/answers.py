@@ -38,6 +38,11 @@ class Given:
     gradients: list[Array | None]
     digits: int | None = None
 
+    @property
+    def whole(self) -> Array:
+        """Which cases have a value and a gradient."""
+        return np.array([v is not None and g is not None for v, g in zip(self.values, self.gradients, strict=True)])
+
     def without(self, left_out: Array) -> "Given":
         """The same with no answer to some cases."""
         values = [None if out else value for value, out in zip(self.values, left_out, strict=True)]
@@ -55,13 +60,17 @@ def check(folder: str | pathlib.Path, command: str = "") -> dict[str, Any]:
     unanswered: list[Unanswered] = []
     groups: dict[str, dict[str, Any]] = {}
     short: list[str] = []
+    read = {name: _given(place, name, batch, files) for name, batch in expected.items()}
+    gradients = any(given.whole.any() for given in read.values())
     for name, batch in expected.items():
-        given = _given(place, name, batch, files)
+        given = read[name]
         if about.get("flushes_subnormals"):
             given = given.without(batch.with_subnormals())
+        if gradients:
+            given = given.without(~given.whole)
         answered += _answered(batch, given)
         missing = [k for k, value in enumerate(given.values) if value is None]
-        lost = [_why(batch, k, name, about) for k in missing]
+        lost = [_why(batch, k, name, about, read[name].values[k] is not None) for k in missing]
         unanswered += lost
         group = groups.setdefault(batch.group, group_row(batch))
         _count(group, len(batch) - len(missing), lost)
@@ -76,8 +85,7 @@ def check(folder: str | pathlib.Path, command: str = "") -> dict[str, Any]:
     )  # fmt: skip
     dtypes = dict.fromkeys((d for d in reversed(DTYPES) if d in {batch.dtype for batch in expected.values()}), None)
     return document(
-        subject, loss, answered, groups=list(groups.values()), dtypes=dtypes, findings=[*_cut(short), *_without(answered)],
-        unanswered=unanswered,
+        subject, loss, answered, groups=list(groups.values()), dtypes=dtypes, findings=_cut(short), unanswered=unanswered,
     )  # fmt: skip
 
 
@@ -86,15 +94,6 @@ def _cut(short: Sequence[str]) -> list[dict[str, str]]:
         return []
     text = f"no number of {short[0]} has enough digits for its dtype, so the answers were cut when they were written"
     return [{"kind": "note", "name": "few_digits", "text": f"{text}; print 9 for float32 (%.9g), 17 for float64, or hex", "effect": ""}]
-
-
-def _without(answered: Sequence[Answered]) -> list[dict[str, str]]:
-    """Some values have a gradient, and these have none."""
-    lost = [one.batch for one in answered if one.gradient is None]
-    if not lost or len(lost) == len(answered):
-        return []
-    text = f"{sum(map(len, lost))} values come without a gradient, the first of them {lost[0].ids[0]} in {lost[0].dtype}"
-    return [{"kind": "note", "name": "missing_gradients", "text": text, "effect": "The gradients were judged where there are some."}]
 
 
 @functools.cache
@@ -255,24 +254,23 @@ def _digits(number: str) -> int:
 
 
 def _answered(batch: Batch, given: Given) -> list[Answered]:
-    """The cases with a gradient, and those without."""
-    both = [k for k, value in enumerate(given.values) if value is not None and given.gradients[k] is not None]
-    values = [k for k, value in enumerate(given.values) if value is not None and given.gradients[k] is None]
-    found = []
-    for some, slopes in ((both, True), (values, False)):
-        if some:
-            value = np.array([given.values[k] for k in some], np.float64)
-            slope = np.array([given.gradients[k] for k in some], np.float64) if slopes else None
-            found.append(Answered(batch.take(some), value, slope))
-    return found
+    """The cases with an answer: all of them with a gradient, or none."""
+    some = [k for k, value in enumerate(given.values) if value is not None]
+    if not some:
+        return []
+    slopes = [given.gradients[k] for k in some]
+    gradient = None if any(slope is None for slope in slopes) else np.array(slopes, np.float64)
+    return [Answered(batch.take(some), np.array([given.values[k] for k in some], np.float64), gradient)]
 
 
-def _why(batch: Batch, k: int, name: str, about: Mapping[str, Any]) -> Unanswered:
+def _why(batch: Batch, k: int, name: str, about: Mapping[str, Any], half: bool) -> Unanswered:
     if about.get("flushes_subnormals") and batch.take([k]).with_subnormals()[0]:
         return Unanswered(batch.ids[k], batch.dtype, "skipped", "a subnormal input, which it reads as 0")
     for skip in about.get("skipped", ()):
         if fnmatchcase(batch.ids[k], skip["id"]) and skip.get("dtype", batch.dtype) == batch.dtype:
             return Unanswered(batch.ids[k], batch.dtype, "skipped", skip["reason"], skip.get("link"))
+    if half:
+        return Unanswered(batch.ids[k], batch.dtype, "misshapen", "it has a value and no gradient, and others have one; give all or none")
     return Unanswered(batch.ids[k], batch.dtype, "missing", f"there is no answer to it in {ANSWERS}/{name}.json or .value.npy")
 
 

@@ -51,25 +51,32 @@ class Caller:
 
     def __init__(self, plan: Plan, framework: Framework, returns: str, kind: str) -> None:
         self.plan, self.framework, self.returns, self.kind = plan, framework, returns, kind
-        self.upstream = UPSTREAM if kind == "codes" else None
+        self.upstream = UPSTREAM if kind == "codes" and returns != "similarity" else None
+        self._functions: dict[str, Function] = {}
 
     @property
     def gradients(self) -> bool:
         return self.returns == "value_and_grad" or self.framework.differentiates
 
-    def raw(self, parameters: Mapping[str, Any], first: Array, second: Array, gradient: bool = True) -> Outcome:
+    def raw(self, parameters: Mapping[str, Any], first: Array, second: Array) -> Outcome:
         """One call, as it is: CannotCall in place of whatever it raises."""
-        function = self.plan.call(parameters)
+        function = self._function(parameters)
         try:
             if self.returns == "value_and_grad":
                 return self._pair(function, first, second)
-            if self.returns == "similarity":
-                return self.framework.run(lambda x, t: 1 - function(x, t), first, second, gradient)
-            return self.framework.run(function, first, second, gradient, self.upstream)
+            return self.framework.run(function, first, second, True, self.upstream)
         except Returned as reason:
             raise CannotCall(str(reason)) from None
         except (Exception, SystemExit) as error:  # whatever the callable raises is a result to report
             raise CannotCall(f"it raised {one_line(error)}", isinstance(error, REFUSALS)) from None
+
+    def _function(self, parameters: Mapping[str, Any]) -> Function:
+        """The same object for the same parameters: a framework may have compiled it."""
+        key = repr(sorted(parameters.items()))
+        if key not in self._functions:
+            function = self.plan.call(parameters)
+            self._functions[key] = (lambda x, t: 1 - function(x, t)) if self.returns == "similarity" else function
+        return self._functions[key]
 
     def _pair(self, function: Function, first: Array, second: Array) -> Outcome:
         kept: list[Any] = []
@@ -85,20 +92,20 @@ class Caller:
         gradient = self.framework.run(lambda x, t: kept[0], first, second, False).value
         return Outcome(found, gradient)
 
-    def batch(self, batch: Batch, manner: Manner, gradient: bool = True) -> Outcome:
+    def batch(self, batch: Batch, manner: Manner) -> Outcome:
         """All cases of a batch, each with a value and (if there is one) a gradient of the shape that the vectors have."""
         if manner.alone:
-            parts = [self._shaped(batch.take([i]), manner, gradient) for i in range(len(batch))]
+            parts = [self._shaped(batch.take([i]), manner) for i in range(len(batch))]
             slopes = [part.gradient for part in parts if part.gradient is not None]
             slope = np.concatenate(slopes) if len(slopes) == len(parts) else None
             return Outcome(np.concatenate([part.value for part in parts]), slope)
-        return self._shaped(batch, manner, gradient)
+        return self._shaped(batch, manner)
 
-    def _shaped(self, batch: Batch, manner: Manner, gradient: bool) -> Outcome:
+    def _shaped(self, batch: Batch, manner: Manner) -> Outcome:
         first, second = batch.first, batch.second
         if manner.column:
             first, second = first[:, None], second[:, None]
-        value, slope = self.raw(batch.parameters, first, second, gradient)
+        value, slope = self.raw(batch.parameters, first, second)
         wanted = batch.value.number.shape
         if value.size != int(np.prod(wanted)):
             raise CannotCall(f"it returned the shape {value.shape} for inputs of shape {first.shape} and {second.shape}, not {wanted}")
@@ -108,7 +115,10 @@ class Caller:
 
 
 def smoke(caller: Caller, easy: Batch) -> Manner:
-    """A few easy cases through every way of handing them over. Ends in one sentence if none works."""
+    """A few easy cases through every way of handing them over. Ends in one sentence if none works.
+
+    Where values alone would do, gradients are asked for too: a framework that compiles a callable has it compiled with its gradient.
+    """
     tried: list[str] = []
     columns = (False, True) if caller.kind == "elementwise" else (False,)
     for column in columns:
@@ -143,7 +153,7 @@ def _scalar(caller: Caller, easy: Batch, column: bool) -> float | None:
     """The result for a whole batch where it is a single number."""
     first, second = (easy.first[:, None], easy.second[:, None]) if column else (easy.first, easy.second)
     try:
-        value = caller.raw(easy.parameters, first, second, False).value
+        value = caller.raw(easy.parameters, first, second).value
     except CannotCall:
         return None
     return float(value.reshape(())) if value.size == 1 else None
@@ -151,12 +161,12 @@ def _scalar(caller: Caller, easy: Batch, column: bool) -> float | None:
 
 def _reduction(caller: Caller, easy: Batch, manner: Manner) -> Manner:
     """A batch gives one number: is it the mean or the sum of its cases? If only along the last axis, hand over columns."""
-    single = caller.batch(easy, manner, False).value.reshape(len(easy), -1).sum(axis=1)
+    single = caller.batch(easy, manner).value.reshape(len(easy), -1).sum(axis=1)
     whole = _scalar(caller, easy, manner.column)
     name = _which(single, whole)
     if caller.kind == "elementwise" and not manner.column:
         try:
-            caller.batch(easy, Manner(column=True), False)
+            caller.batch(easy, Manner(column=True))
             return Manner(column=True, reduction=name, over="the last axis")
         except CannotCall:
             pass
@@ -176,7 +186,7 @@ def _coupling(caller: Caller, easy: Batch, manner: Manner, together: Outcome) ->
     """Does a case's result depend on the other cases? Then they are handed over alone. A column may still be reduced."""
     alone = Manner(column=manner.column, alone=True)
     try:
-        single = caller.batch(easy, alone, False).value
+        single = caller.batch(easy, alone).value
     except CannotCall:
         return manner
     value = together.value
@@ -186,7 +196,7 @@ def _coupling(caller: Caller, easy: Batch, manner: Manner, together: Outcome) ->
     if np.allclose(value, single, rtol=CLOSE, atol=1e-6 * largest, equal_nan=True):
         return manner
     shifted = Batch(**{**vars(easy), "first": easy.first + easy.first.dtype.type(1)})
-    moved = caller.batch(shifted, manner, False).value
+    moved = caller.batch(shifted, manner).value
     invariant = (
         easy.first.dtype.kind == "f" and caller.kind == "elementwise" and bool(np.allclose(moved, value, rtol=CLOSE, equal_nan=True))
     )
@@ -196,7 +206,7 @@ def _coupling(caller: Caller, easy: Batch, manner: Manner, together: Outcome) ->
 def _last_axis(caller: Caller, easy: Batch, single: Array) -> Manner:
     """Columns work; a row of the same cases shows whether the last axis is reduced."""
     try:
-        value = caller.raw(easy.parameters, easy.first[None, :], easy.second[None, :], False).value
+        value = caller.raw(easy.parameters, easy.first[None, :], easy.second[None, :]).value
     except CannotCall:
         return Manner(column=True)
     if value.size != 1 or len(easy) == 1:

@@ -1,6 +1,8 @@
 """The `refloss` command: check, export, report, list, show, replay. Exit code 0: all passed; 1: failures; 2: it was used wrongly."""
 
 import argparse
+import atexit
+import gc
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
@@ -15,9 +17,9 @@ from refloss.errors import ReflossError
 from . import checking, expectations, expectations_writing, finishing, own, printing, scene_printing
 from .errors import UsageError
 from .options import parser, values
+from .vectors import USUAL_DTYPES
 
 Step = Callable[[str, int, int], None]
-DTYPES = ("float32", "float64")
 
 
 @contextmanager
@@ -40,7 +42,7 @@ def check(arguments: argparse.Namespace, console: Console) -> int:
         return _own(arguments, console, quiet)
     known = expectations.load(arguments.expect) if arguments.expect else None
     if arguments.dtype:
-        arguments.dtype = own.choose(arguments.dtype, DTYPES, "dtype to check others in")
+        arguments.dtype = own.choose(arguments.dtype, USUAL_DTYPES, "dtype to check others in")
     with progress(quiet) as step, redirect_stdout(sys.stderr):  # what a callable prints is no part of the report
         found = checking.document(arguments, way, step)
     if known is not None:
@@ -99,7 +101,7 @@ def replayed(arguments: argparse.Namespace, console: Console) -> int:
 def exported(arguments: argparse.Namespace, console: Console) -> int:
     from . import exchange
 
-    dtypes = own.choose(arguments.dtype or (), DTYPES, "dtype to check others in")
+    dtypes = own.choose(arguments.dtype or (), USUAL_DTYPES, "dtype to check others in")
     console.print(exchange.export(arguments.folder, arguments.loss_name, dtypes, values("--param", arguments.param)))
     return 0
 
@@ -116,8 +118,16 @@ def reported(arguments: argparse.Namespace, console: Console) -> int:
     return 0
 
 
+def _collect_seldom() -> None:
+    """Where the process is the command's: looking for garbage in all that a framework imports takes a quarter of the time of the import."""
+    gc.set_threshold(100_000, 50, 1000)
+    atexit.register(gc.freeze)  # and so does looking once more at the end
+
+
 def main(given: Sequence[str] | None = None) -> int:
     """The command; answers the exit code."""
+    if given is None:
+        _collect_seldom()
     words = list(sys.argv[1:] if given is None else given)
     arguments = parser(__doc__).parse_args(words)
     arguments.given = words

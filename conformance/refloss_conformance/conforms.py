@@ -8,6 +8,7 @@ from .criterion import check as criterion
 from .errors import UsageError
 from .running import items
 from .target import given
+from .vectors import USUAL_DTYPES
 
 TIERS = ("strict", "training")
 
@@ -57,8 +58,8 @@ def run(
     target = given(function)
     dtypes = (dtype,) if isinstance(dtype, str) else tuple(dtype or ())
     for one in dtypes:
-        if one not in third_party.DTYPES:
-            raise UsageError(f"dtype is {' or '.join(third_party.DTYPES)}, not {one!r}")
+        if one not in USUAL_DTYPES:
+            raise UsageError(f"dtype is {' or '.join(USUAL_DTYPES)}, not {one!r}")
     if loss in scenes.names():
         asked = scene_third_party.Request(target.spec, loss, mapping, constants, {}, only, arrays, dtypes, codes, pick)
         return scene_third_party.run(asked, target=target)

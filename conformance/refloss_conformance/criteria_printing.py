@@ -11,7 +11,8 @@ from .criteria import Criteria, load, names
 from .criterion.deviations import DEVIATIONS
 from .criterion.normalizers import MOVING, NORMALIZERS
 from .criterion.offers import names as offered
-from .printing import verdict
+from .printing import deviations, not_run
+from .scene_printing import findings, right
 
 
 def short(value: float) -> str:
@@ -33,21 +34,17 @@ def criteria_report(console: Console, report: Mapping[str, Any]) -> None:
             reasons.setdefault(group["reason"], []).append(group["id"])
     for why, settings in reasons.items():
         console.print(f"[yellow]skipped[/] {', '.join(settings)}: {escape(why)}")
-    for one in report["dtypes"]:
-        if not one["run"]:
-            console.print(f"[yellow]not run[/] {one['dtype']}: {escape(one['reason'])}")
-    for finding in report["findings"]:
-        mark = "[yellow]note[/]" if finding["kind"] == "note" else f"[bold]deviation[/] [bold magenta]{finding['name']}[/]"
-        console.print(f"{mark}: {escape(finding['text'])}. {escape(finding['effect'])}".rstrip())
+    not_run(console, report)
+    findings(console, report)
     _normalizers(console, report["normalizers"])
     for case in report["worst"]:
         _case(console, case)
-    _deviations(console, report)
-    passed = report["cases"] - report["failed"]
-    raised = f", of which {report['raised']} raised" if report["raised"] else ""
-    ran_in = ", ".join(one["dtype"] for one in report["dtypes"] if one["run"])
-    good = verdict(report["passed"], "conforms", "does not conform")
-    console.print(f"{passed} of {report['cases']} batches are right{raised} ({ran_in}): {good}")
+    deviations(console, report, "cases", lambda one: ", which gives every answer")
+    if report["unknown"] is not None:
+        console.print(f"[bold]deviation[/] unknown: {escape(report['unknown']['text'])}")
+        for fact in report["unknown"]["facts"]:
+            console.print(f"    {escape(fact)}")
+    right(console, report, "batches")
 
 
 def _normalizers(console: Console, found: Mapping[str, Sequence[Mapping[str, Any]]]) -> None:
@@ -73,19 +70,6 @@ def _case(console: Console, case: Mapping[str, Any]) -> None:
         console.print(f"    gradient of {slope['term']}, number {slope['entry']}: wanted {wanted}, [red]got {got}[/]")
     for note in case["notes"]:
         console.print(f"    [dim]{escape(note)}[/]")
-
-
-def _deviations(console: Console, report: Mapping[str, Any]) -> None:
-    if len(report["deviations"]) > 1:
-        console.print("the cases cannot tell these apart:")
-    for one in report["deviations"]:
-        console.print(f"[bold]deviation[/] [bold magenta]{' + '.join(one['names'])}[/], which gives every answer")
-        for title, effect, seen in zip(one["titles"], one["effects"], one["seen"], strict=True):
-            console.print(f"    {escape(title)}. {escape(effect)} [dim]Seen in: {escape(seen)}.[/]")
-    if report["unknown"] is not None:
-        console.print(f"[bold]deviation[/] unknown: {escape(report['unknown']['text'])}")
-        for fact in report["unknown"]["facts"]:
-            console.print(f"    {escape(fact)}")
 
 
 def list_criteria(console: Console) -> None:

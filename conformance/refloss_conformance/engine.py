@@ -6,16 +6,17 @@ from typing import Any
 
 import numpy as np
 
+from . import jsonable
 from .cases import Batch, notes
 from .explain import Explanation, explain
 from .golden import Array
 from .plotting import plots
+from .running import GOOD
 from .unknown import describe
 from .vectors import INTERPRETATION
 from .verdict import Judged, judge, per_case, tally, worst_cases
 
 Findings = list[dict[str, str]]
-GOOD = ("skipped",)  # the states of unanswered cases that are no failure
 
 
 @dataclass(frozen=True)
@@ -97,7 +98,7 @@ def document(
         "schema": 1, "report": "callable", "interpretation": INTERPRETATION, "command": subject.command, "loss": loss.name,
         "via": subject.via, "callable": subject.callable, "language": subject.language, "package": subject.package,
         "version": subject.version, "arrays": subject.arrays, "gradients": subject.gradients, "arguments": dict(subject.arguments),
-        "constants": {name: _plain(v) for name, v in subject.constants.items()},
+        "constants": jsonable.plain(subject.constants),
         "dtypes": [{"dtype": name, "run": reason is None, "reason": reason} for name, reason in dtypes.items()],
         "groups": [dict(group) for group in groups], "cases": cases, "findings": found, "troubles": [vars(one) for one in troubles],
         "unanswered": [vars(one) for one in unanswered], "value": value, "gradient": gradient, "strict": strict, "training": training,
@@ -135,10 +136,6 @@ def precision(judged: Sequence[Judged], boxes: bool) -> tuple[Findings, Sequence
         for one in judged
     ]  # fmt: skip
     return [{"kind": "precision", "name": "float64_in_float32", "text": text, "effect": effect}], lower
-
-
-def _plain(value: Any) -> Any:
-    return value if isinstance(value, (str, int, float, bool, type(None))) else repr(value)
 
 
 def _explanation(one: Explanation) -> dict[str, Any]:

@@ -26,12 +26,11 @@ from .errors import UsageError
 from .gradients import UPSTREAM
 from .jsonable import clean
 from .limits import THIRD_PARTY
-from .mapping import same
-from .vectors import DTYPES, INTERPRETATION
+from .mapping import must_have, nothing_has, same
+from .vectors import DTYPES, INTERPRETATION, USUAL_DTYPES
 
 SCHEMA_VERSION = 1
 MANIFEST, INPUTS, ANSWERS = "manifest.json", "inputs", "answers"
-USUAL = ("float32", "float64")
 GUIDE = """refloss export: {loss}
 {rule}
 
@@ -39,9 +38,9 @@ For each entry of "batches" in manifest.json:
 1. read inputs/NAME.json ("numbers", or "hex": C's %a, exact) or inputs/NAME.*.npy, as arrays of the entry's dtype;
 2. compute the loss at the entry's parameters: a value for each case, nothing reduced, weight 1, in that dtype;
    and, if you can, the gradient of {summed} by {first};
-3. write answers/NAME.json: {{"values": [...], "gradients": [...]}} in the order of "ids" ("gradients" may be left out),
-   numbers with all their digits (17 for float64, 9 for float32), or hex texts; "nan", "inf" and "-inf" are texts;
-   null for a case that was not computed. Or answers/NAME.value.npy and answers/NAME.gradient.npy.
+3. write answers/NAME.json: {{"values": [...], "gradients": [...]}} in the order of "ids" ("gradients": for all
+   cases that have a value, or not at all), numbers with all their digits (17 for float64, 9 for float32), or hex texts;
+   "nan", "inf" and "-inf" are texts; null for a case that was not computed. Or answers/NAME.value.npy and answers/NAME.gradient.npy.
 answers/about.json may say who you are: {{"name": "...", "version": "...", "language": "...", "flushes_subnormals": false,
 "skipped": [{{"id": "glob of ids", "reason": "...", "link": "..."}}]}}.
 
@@ -105,13 +104,10 @@ def choose(loss: Any, dtypes: Sequence[str], only: Mapping[str, Any]) -> list[Ba
         reason = f"only {', '.join(DTYPES)}" if dtype not in DTYPES else missing_dtype(dtype)
         if reason is not None:
             raise UsageError(f"--dtype {dtype}: {reason}")
-    for name in only:
-        if name not in loss.defaults:
-            raise UsageError(f"--param {name}=...: {loss.name} has no parameter {name!r}, it has {', '.join(loss.defaults) or 'none'}")
+    must_have(loss.defaults, only, loss.name)
     found = [b for b in batches(loss.name, dtypes) if all(same(b.parameters[k], v) for k, v in only.items())]
     if not found:
-        held = ", ".join(f"{k}={v!r}" for k, v in only.items())
-        raise UsageError(f"no golden vectors of {loss.name} have {held}; refloss show {loss.name} lists the settings that have")
+        raise nothing_has(only, loss.name)
     return found
 
 
@@ -141,7 +137,7 @@ def export(folder: str | pathlib.Path, loss_name: str, dtypes: Sequence[str] = (
     if loss_name.startswith("criteria."):
         raise UsageError(f"{loss_name} needs no export: criteria/{loss_name}.json in refloss_conformance is read by any language as it is")
     loss, place = known(loss_name), pathlib.Path(folder)
-    chosen = named(choose(loss, dtypes or USUAL, only or {}))
+    chosen = named(choose(loss, dtypes or USUAL_DTYPES, only or {}))
     if place.is_dir() and any(place.iterdir()):
         raise UsageError(f"{folder} is not empty; name a new folder")
     if place.exists() and not place.is_dir():

@@ -14,8 +14,8 @@ import numpy as np
 from .agreement import NEARLY_ALL, Explanation, agreeing, failing, reach
 from .deviations import Candidate, applicable
 from .golden import Array
-from .predict import Stack, evaluate, evaluate_all
-from .verdict import Judged, Part, typical
+from .predict import Stack, evaluate, evaluate_all, remembering
+from .verdict import Judged, Part, per_case, typical
 
 __all__ = ["Explanation", "evaluate", "explain"]
 
@@ -28,6 +28,7 @@ KEPT = 160  # stacks that are ranked on the second sheet; half as many on each f
 RANKED = 16  # of them, those whose gradients are compared though none fits
 FAR, MOST = 0.2, 0.6  # relative error, and share of the cases, that rule a stack out at first sight
 PROMISING = 0.1  # of the failures: what a deviation alone must explain for more than two to be looked for
+LEAST, SHARE = 2, 0.125  # cases that are right, and their share, that rule a stack out if it is far off in them
 REFUTED = 3  # cases of a batch that join the sample when they refute an answer
 
 
@@ -101,12 +102,32 @@ class Search:
     def ranked(self, stacks: Sequence[Stack], narrowing: bool) -> Score:
         """By values alone, best first; `narrowing` leaves the hopeless ones out on the way."""
         score, keep = Score.none(stacks), KEPT
-        for sheet in self.sheets if len(stacks) else []:
-            score.add(sheet, False)
+        for k, sheet in enumerate(self.sheets if len(stacks) else []):
+            if narrowing and k == 0 and len(stacks) > 2 * KEPT:
+                score = self._leading(stacks, sheet)
+            else:
+                score.add(sheet, False)
             if narrowing:
                 score = score.take(score.order()[: max(keep, RANKED)])
                 keep //= 2
         return score.take(score.order())
+
+    def _leading(self, stacks: Sequence[Stack], sheet: Judged) -> Score:
+        """The scores on one sheet of those among very many stacks that can be the best: in the order of what they can reach at most."""
+        wrong = per_case(sheet.value.strict)
+        far = self._far(stacks, sheet)[0]
+        most = (wrong & ~far).sum(axis=1) - (~wrong & far).sum(axis=1)
+        order = np.argsort(-most, kind="stable")
+        seen, total = 0, np.zeros(0, int)
+        while seen < len(order) and (seen < KEPT or np.sort(total)[-KEPT] <= most[order[seen]]):
+            score = Score.none([stacks[i] for i in order[seen : seen + 2 * KEPT]])
+            score.add(sheet, False)
+            total = np.concatenate([total, score.total])
+            seen += 2 * KEPT
+        chosen = np.sort(order[:seen])
+        score = Score.none([stacks[i] for i in chosen])
+        score.add(sheet, False)
+        return score
 
     def fitting(self, stacks: Sequence[Stack], gradient: bool) -> Score:
         """The stacks that fit; each is dropped as soon as it does not."""
@@ -119,13 +140,19 @@ class Search:
         return score.take(score.order())
 
     def _near(self, stacks: Sequence[Stack]) -> list[Stack]:
-        """Very many stacks without those that are far off in most cases of the first sheet, whatever the noise."""
-        one = self.sheets[0]
+        """Very many stacks without those that are far off in most cases of the first sheet, or in some that pass, whatever the noise."""
+        far, runs = self._far(stacks, self.sheets[0])
+        right = ~failing(self.sheets[0], False)[0]
+        refuted = (far & right).sum(axis=1) >= max(LEAST, SHARE * right.sum())
+        return [stacks[i] for i in np.flatnonzero(runs & ~refuted & (far.mean(axis=1) <= MOST)).tolist()]
+
+    def _far(self, stacks: Sequence[Stack], one: Judged) -> tuple[Array, Array]:
+        """Which cases' values each stack misses by far, seen in float64 alone; and whether it can be computed."""
         found = evaluate_all(stacks, one.batch, np.float64, False)
         with np.errstate(all="ignore"):
             size = np.maximum(np.abs(found.value), np.abs(one.value.got)) + 1e-2 * typical(one.value.wanted.number)
-            far = (np.abs(found.value - one.value.got) > FAR * size).reshape(*found.value.shape[:2], -1).any(axis=2)
-        return [stacks[i] for i in np.flatnonzero(found.runs & (far.mean(axis=1) <= MOST)).tolist()]
+            far = np.abs(found.value - one.value.got) > FAR * size
+        return far.reshape(*found.value.shape[:2], -1).any(axis=2), found.runs
 
     def verified(self, stacks: Sequence[Stack]) -> list[Explanation]:
         """The stacks that hold on all cases, one for each set of names: constants that cannot be told apart keep the first."""
@@ -171,6 +198,11 @@ def explain(judged: Sequence[Judged]) -> list[Explanation]:
     """The shortest stacks that explain every failure, all of one length; or the best partial one; or nothing."""
     if not any(part.strict.any() for one in judged for part in one.parts):
         return []
+    with remembering():
+        return _explain(judged)
+
+
+def _explain(judged: Sequence[Judged]) -> list[Explanation]:
     loss = judged[0].batch.loss
     search = Search(judged, applicable(loss))
     singles: list[Stack] = [(c,) for c in search.candidates]
@@ -202,13 +234,13 @@ def explain(judged: Sequence[Judged]) -> list[Explanation]:
 
 def _pairs(candidates: Sequence[Candidate], unknown: bool) -> list[Stack]:
     """All pairs, in both orders where that matters: those of two deviations that each have an `unknown` constant, or the others."""
-    found: dict[Any, Stack] = {}
-    for a in candidates:
-        for b in candidates:
-            if a.name != b.name and unknown == (min(len(c.deviation.constants) for c in (a, b)) >= MANY):
-                key = ((a.name, a.constant), (b.name, b.constant))
-                found.setdefault(frozenset(key) if a.deviation.keyword and b.deviation.keyword else key, (a, b))
-    return list(found.values())
+    known = [(c, c.name, len(c.deviation.constants) >= MANY, c.deviation.keyword) for c in candidates]
+    return [
+        (a, b)
+        for i, (a, name, open_a, keyword) in enumerate(known)
+        for j, (b, other, open_b, free) in enumerate(known)
+        if name != other and unknown == (open_a and open_b) and not (keyword and free and j < i)
+    ]
 
 
 def _extended(beam: Iterable[Stack], few: Sequence[Candidate]) -> list[Stack]:

@@ -3,6 +3,7 @@
 import json
 import math
 import re
+from collections.abc import Mapping
 from typing import Any
 
 # A list of plain values, spread over lines. No line break stands inside of a JSON string, so only layout is touched.
@@ -16,6 +17,11 @@ def clean(value: Any) -> Any:
     if isinstance(value, dict):
         return {str(key): clean(part) for key, part in value.items()}
     return [clean(part) for part in value] if isinstance(value, (list, tuple)) else value
+
+
+def plain(constants: Mapping[str, Any]) -> dict[str, Any]:
+    """Constants as a report has them: what JSON has no word for as it is written in Python."""
+    return {name: v if isinstance(v, (str, int, float, bool, type(None))) else repr(v) for name, v in constants.items()}
 
 
 def dumps(document: Any) -> str:

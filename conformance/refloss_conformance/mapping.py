@@ -1,29 +1,26 @@
-"""Which of our arrays and parameters goes to which argument of theirs, and which parameter groups that leaves to test."""
+"""Which of our inputs and parameters goes to which argument of theirs, and which parameter settings that leaves to test."""
 
 import inspect
 import math
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, Protocol
 
 from .errors import UsageError
 from .target import Target
 
 OPTIONAL = inspect.Parameter.empty
-# What the field calls the two arrays; used where --map says nothing, and always printed.
-FIRST_NAMES = (
-    "logits", "predictions", "prediction", "preds", "pred", "inputs", "input", "y_pred", "x", "boxes", "boxes1", "box1", "bboxes1",
-    "pred_boxes", "outputs", "output",
-)  # fmt: skip
-SECOND_NAMES = (
-    "targets", "target", "labels", "label", "y_true", "gt", "y", "t", "target_boxes", "boxes2", "box2", "bboxes2", "gt_boxes", "truth",
-)  # fmt: skip
-# The same for codings. `boxes` names what is encoded, or the priors of what is decoded; torchvision's reference_boxes may be either.
-CODING_NAMES = {
-    "boxes": ("gt_boxes", "gt_bboxes", "target_boxes", "bboxes", "box", "matched"),
-    "codes": ("deltas", "rel_codes", "boxes_delta", "encoded_boxes", "bbox_deltas", "pred_bboxes", "offsets", "loc", "x"),
-    "priors": ("anchors", "prior_boxes", "default_boxes", "locations", "points", "cells", "boxes", "bboxes"),
-}
+
+
+class Asked(Protocol):
+    """What a request says of arguments: --map, their name -> ours; --set, their name -> value; --param, our name -> the value to test."""
+
+    @property
+    def mapping(self) -> Mapping[str, str]: ...
+    @property
+    def constants(self) -> Mapping[str, Any]: ...
+    @property
+    def only(self) -> Mapping[str, Any]: ...
 
 
 @dataclass(frozen=True)
@@ -31,32 +28,48 @@ class Plan:
     """How the callable is called."""
 
     target: Target
-    first: str  # their name for our first array
-    second: str
+    inputs: Mapping[str, str]  # their argument -> our array
     passed: Mapping[str, str]  # our parameter -> their argument
     constants: Mapping[str, Any]  # their argument -> value
     fixed: Mapping[str, Any]  # our parameter -> the only value that is tested, for the reason beside it
-    why_fixed: Mapping[str, str] = field(default_factory=dict)
+    why_fixed: Mapping[str, str]
 
-    def call(self, parameters: Mapping[str, Any]) -> Callable[[Any, Any], Any]:
-        """The callable at one parameter setting, as a function of the two arrays."""
-        named: dict[str, Any] = dict(self.constants)
-        named.update({theirs: parameters[ours] for ours, theirs in self.passed.items()})
+    @property
+    def first(self) -> str:
+        """Their name for a loss's first array."""
+        return next(iter(self.inputs))
+
+    @property
+    def second(self) -> str:
+        return list(self.inputs)[1]
+
+    def call(self, parameters: Mapping[str, Any]) -> Callable[..., Any]:
+        """The callable at one parameter setting, as a function of the inputs in their order."""
+        named = {**self.constants, **{theirs: parameters[ours] for ours, theirs in self.passed.items()}}
         order = [p.name for p in self.target.parameters if p.positional_only]
 
-        def function(first: Any, second: Any) -> Any:
-            arguments = {**named, self.first: first, self.second: second}
+        def function(*given: Any) -> Any:
+            arguments = {**named, **dict(zip(self.inputs, given, strict=True))}
             positional = [arguments.pop(name) for name in order if name in arguments]
             return self.target.function(*positional, **arguments)
 
         return function
 
     def reason_to_skip(self, parameters: Mapping[str, Any]) -> str | None:
-        """Why a parameter group cannot be run, or None."""
+        """Why a parameter setting cannot be run, or None."""
         for name, value in self.fixed.items():
             if name in parameters and not same(parameters[name], value):
                 return f"{name}={parameters[name]!r}: {self.why_fixed[name]}"
         return None
+
+    def arguments(self) -> dict[str, str]:
+        """Their argument -> our array or parameter."""
+        return {**self.inputs, **{theirs: ours for ours, theirs in self.passed.items()}}
+
+    def written(self, arrays: str) -> str:
+        """The call, as it is reported where it does not work."""
+        named = [*self.arguments().items(), *((name, repr(value)) for name, value in self.constants.items())]
+        return f"{self.target.spec}({', '.join(f'{theirs}={ours}' for theirs, ours in named)}) on {arrays} arrays"
 
 
 def same(a: Any, b: Any) -> bool:
@@ -68,64 +81,60 @@ def same(a: Any, b: Any) -> bool:
     return math.isclose(a, b, rel_tol=1e-12)
 
 
-def _array_names(loss: Any, target: Target, mapping: Mapping[str, str]) -> tuple[str, str]:
-    """Their names for our two arrays: stated, the same, or what the field uses."""
-    theirs = {ours: name for name, ours in mapping.items()}
-    available = [name for name in target.names() if name not in mapping]
-    chosen = []
-    both = [CODING_NAMES[ours] for ours in loss.arrays] if loss.kind == "codes" else (FIRST_NAMES, SECOND_NAMES)
-    for ours, usual in zip(loss.arrays, both, strict=True):
-        candidates = [ours, *usual]
-        found = theirs.get(ours) or next((name for name in candidates if name in available), None)
-        if found is None and target.open_ended and not target.parameters:
-            found = ours
-        if found is None:
-            has = ", ".join(target.names()) or "no named arguments"
-            raise UsageError(f"which argument of {target.spec} takes our {ours}? It has {has}; say --map THEIRS={ours}")
-        available = [name for name in available if name != found]
-        chosen.append(found)
-    return chosen[0], chosen[1]
+def nothing_has(settings: Mapping[str, Any], name: str, what: str = "vectors") -> UsageError:
+    """What is raised where no golden file has a setting that can be tested."""
+    held = ", ".join(f"{ours}={value!r}" for ours, value in settings.items())
+    return UsageError(f"no golden {what} of {name} have {held}; refloss show {name} lists the settings that have")
 
 
-def plan(loss: Any, target: Target, mapping: Mapping[str, str], constants: Mapping[str, Any], only: Mapping[str, Any]) -> Plan:
-    """Match their arguments with ours, or say in one sentence what does not fit."""
-    ours_known = (*loss.arrays, *loss.defaults)
-    for theirs, ours in mapping.items():
-        if ours not in ours_known:
-            swapped = f"; the form is THEIRS=OURS, so say --map {ours}={theirs}" if theirs in ours_known and ours in target.names() else ""
-            raise UsageError(f"--map {theirs}={ours}: {loss.name} has no {ours!r}, it has {', '.join(ours_known)}{swapped}")
-        _must_take(target, theirs, f"--map {theirs}={ours}")
-    for theirs in constants:
-        _must_take(target, theirs, f"--set {theirs}=...")
+def must_have(defaults: Mapping[str, Any], only: Iterable[str], name: str) -> None:
+    """Every name of --param is a parameter of ours."""
     for ours in only:
-        if ours not in loss.defaults:
-            raise UsageError(f"--param {ours}=...: {loss.name} has no parameter {ours!r}, it has {', '.join(loss.defaults) or 'none'}")
-    first, second = _array_names(loss, target, mapping)
-    passed = {ours: theirs for theirs, ours in mapping.items() if ours in loss.defaults}
-    fixed, why = dict(only), dict.fromkeys(only, "--param says otherwise")
-    defaults = {p.name: p.default for p in target.parameters}
-    for ours, default in loss.defaults.items():
-        if ours in passed:
-            continue
-        if ours in constants:
-            fixed[ours], why[ours] = constants[ours], f"--set fixes it at {constants[ours]!r}"
-        elif ours in defaults and ours not in (first, second):
-            passed[ours] = ours
-        elif ours not in fixed:
-            fixed[ours], why[ours] = default, f"the callable has no such argument, so only our default {default!r} is comparable"
-    _nothing_left_open(target, first, second, passed, constants)
-    return Plan(target, first, second, passed, dict(constants), fixed, why)
+        if ours not in defaults:
+            raise UsageError(f"--param {ours}=...: {name} has no parameter {ours!r}, it has {', '.join(defaults) or 'none'}")
 
 
-def _must_take(target: Target, name: str, option: str) -> None:
+def must_take(target: Target, name: str, option: str) -> None:
+    """An argument of theirs that an option names is one."""
     if name not in target.names() and not target.open_ended:
         raise UsageError(f"{option}: {target.spec} has no argument {name!r}, it has {', '.join(target.names())}")
 
 
-def _nothing_left_open(target: Target, first: str, second: str, passed: Mapping[str, str], constants: Mapping[str, Any]) -> None:
-    given = {first, second, *passed.values(), *constants}
+def must_fit(asked: Asked, target: Target, name: str, inputs: Iterable[str], defaults: Mapping[str, Any]) -> None:
+    """Every name in --map, --set and --param is one of theirs, or of ours, as it should be."""
+    known = (*inputs, *defaults)
+    for theirs, ours in asked.mapping.items():
+        if ours not in known:
+            raise UsageError(f"--map {theirs}={ours}: {name} has no {ours!r}, it has {', '.join(known)}")
+    for option, given in (("--map", asked.mapping), ("--set", asked.constants)):
+        for theirs in given:
+            must_take(target, theirs, f"{option} {theirs}=...")
+    must_have(defaults, asked.only, name)
+
+
+def free_names(asked: Asked, target: Target) -> list[str]:
+    """The arguments of theirs that no option speaks of."""
+    return [name for name in target.names() if name not in asked.mapping and name not in asked.constants]
+
+
+def fitted(
+    asked: Asked, target: Target, inputs: Mapping[str, str], defaults: Mapping[str, Any], other: str = " (or another one with --param)"
+) -> Plan:
+    """The plan with these inputs: which parameters are passed, which have one value only and why, and that nothing is left open."""
+    passed = {ours: theirs for theirs, ours in asked.mapping.items() if ours in defaults}
+    fixed, why = dict(asked.only), dict.fromkeys(asked.only, "--param says otherwise")
+    free = [name for name in free_names(asked, target) if name not in inputs]
+    for ours, default in defaults.items():
+        if ours in passed:
+            continue
+        if ours in asked.constants:
+            fixed[ours], why[ours] = asked.constants[ours], f"--set fixes it at {asked.constants[ours]!r}"
+        elif ours in free:
+            passed[ours] = ours
+        elif ours not in fixed:
+            fixed[ours], why[ours] = default, f"the callable has no such argument, so only our default {default!r} is comparable{other}"
     for parameter in target.parameters:
-        if parameter.default is OPTIONAL and parameter.name not in given:
-            raise UsageError(
-                f"{target.spec} needs {parameter.name!r} too; say --set {parameter.name}=VALUE, or --map {parameter.name}=OURS"
-            )
+        name = parameter.name
+        if parameter.default is OPTIONAL and name not in {*inputs, *passed.values(), *asked.constants}:
+            raise UsageError(f"{target.spec} needs {name!r} too; say --set {name}=VALUE, or --map {name}=OURS")
+    return Plan(target, inputs, passed, dict(asked.constants), fixed, why)

@@ -45,22 +45,23 @@ def plots(judged: Sequence[Judged]) -> list[dict[str, Any]]:
             plot = found.setdefault((part.what, one.batch.dtype), {"what": part.what, "dtype": one.batch.dtype, "x": label, "points": []})
             plot["points"] += _points(part, x)
     for plot in found.values():
-        plot["points"] = _few(plot["points"])
+        plot["points"] = few(plot["points"])
     return list(found.values())
 
 
 def _points(part: Part, x: Array) -> list[list[Any]]:
     error = part.error.reshape(len(x), -1).max(axis=1)
     failed = per_case(part.strict)
-    return [[_short(x[i]), _short(error[i]), int(failed[i])] for i in range(len(x))]
+    return [[short(x[i]), short(error[i]), int(failed[i])] for i in range(len(x))]
 
 
-def _short(number: Any) -> float:
+def short(number: Any) -> float:
+    """Four digits: nobody sees more in a plot."""
     return float(f"{float(number):.4g}")
 
 
-def _few(points: list[list[Any]]) -> list[list[Any]]:
-    """Points that are drawn on one another once; then a spread of them."""
+def few(points: list[list[Any]]) -> list[list[Any]]:
+    """Points that are drawn on one another once; then a spread of them, of failing ones first."""
     distinct = list({tuple(point): point for point in points}.values())
     bad, good = ([point for point in distinct if point[2] == failed] for failed in (1, 0))
     room = max(MOST - len(good), 2 * MOST // 3)

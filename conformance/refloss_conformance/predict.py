@@ -1,7 +1,9 @@
 """What stacks of deviations give on a batch: values and gradients. Stacks that differ in their constants alone are computed at once."""
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -10,7 +12,7 @@ from refloss._engine.xp import numpy_xp
 
 from .cases import Batch
 from .deviations import Candidate, base_formula
-from .dual import Ties
+from .dual import Ties, primal
 from .golden import Array
 from .gradients import value_and_gradient
 from .records import RECORDS
@@ -74,33 +76,96 @@ def _evaluate(
         return value, slope.astype(np.float64)
 
 
+class Known:
+    """The values of stacks on one batch, in one dtype, as far as they have been computed: a search asks for many of them again."""
+
+    def __init__(self, batch: Batch) -> None:
+        self.batch = batch  # held, so that no other batch has its id
+        self.rows: dict[tuple[int, ...], int] = {}
+        self.value = np.zeros((0, *batch.value.number.shape))
+        self.runs = np.zeros(0, bool)
+
+    def of(self, stacks: Sequence[Stack], dtype: Any) -> Predictions:
+        keys = [tuple(map(id, stack)) for stack in stacks]
+        fresh = {key: stack for key, stack in zip(keys, stacks, strict=True) if key not in self.rows}
+        if fresh:
+            more = _evaluate_all(list(fresh.values()), self.batch, dtype, False, ({},))[0]
+            self.rows.update(zip(fresh, range(len(self.rows), len(self.rows) + len(fresh)), strict=True))
+            self.value, self.runs = np.concatenate([self.value, more.value]), np.concatenate([self.runs, more.runs])
+        rows = [self.rows[key] for key in keys]
+        return Predictions(self.value[rows], None, self.runs[rows], np.zeros(len(rows), bool))
+
+
+_known: ContextVar[dict[Any, Known] | None] = ContextVar("known", default=None)
+
+
+@contextmanager
+def remembering() -> Iterator[None]:
+    """Within it, values of stacks are computed once. Stacks are told by the ids of their candidates, which must live as long."""
+    token = _known.set({})
+    try:
+        yield
+    finally:
+        _known.reset(token)
+
+
 def evaluate_all(stacks: Sequence[Stack], batch: Batch, dtype: Any, gradient: bool, corner: Any = None) -> Predictions:
     """The same for many stacks. corner: one of CORNERS."""
-    shape = (len(stacks), *batch.value.number.shape)
-    value = np.full(shape, np.nan)
-    slope = np.full((len(stacks), *batch.first.shape), np.nan) if gradient else None
+    known = _known.get()
+    if gradient or known is None:
+        return _evaluate_all(stacks, batch, dtype, gradient, (corner or {},))[0]
+    return known.setdefault((id(batch), np.dtype(dtype)), Known(batch)).of(stacks, dtype)
+
+
+def evaluate_corners(stacks: Sequence[Stack], batch: Batch, dtype: Any) -> list[Predictions]:
+    """The gradients at all CORNERS, computed at once."""
+    return _evaluate_all(stacks, batch, dtype, True, CORNERS)
+
+
+class Corners(Ties):
+    """Copies of the cases, one after the other, each with weights of its own for the ties that it meets."""
+
+    def __init__(self, corners: Sequence[Mapping[str, float]], cases: int, dtype: Any) -> None:
+        each: dict[str, Any] = {k: np.repeat(np.array([one[k] for one in corners], dtype), cases) for k in corners[0]}
+        super().__init__(default=each)
+
+    def weight(self, name: str, *operands: Any) -> Any:
+        found = super().weight(name, *operands)
+        return found.reshape(-1, *(1,) * (max(np.ndim(primal(x)) for x in operands) - 1))
+
+
+def _evaluate_all(
+    stacks: Sequence[Stack], batch: Batch, dtype: Any, gradient: bool, corners: Sequence[Mapping[str, float]]
+) -> list[Predictions]:  # fmt: skip
+    """One result for each of the corners; {} is the project's own convention for ties."""
+    shape, count = (len(stacks), *batch.value.number.shape), len(corners)
+    value = np.full((count, *shape), np.nan)
+    slope = np.full((count, len(stacks), *batch.first.shape), np.nan) if gradient else None
     runs, tied = np.ones(len(stacks), bool), np.zeros(len(stacks), bool)
     for members in _families(stacks):
-        ties = Ties(default=corner)
+        copies = len(members) * len(batch)
+        ties = Ties(default=corners[0]) if count == 1 else Corners(corners, copies, dtype)
         many = _together([stacks[i] for i in members], len(batch), RECORDS[batch.loss].kind, dtype)
+        if count > 1 and len(members) > 1:
+            many = _tiled(many, count)
         try:
-            found, rate = _evaluate(stacked(batch.loss, many), batch, _copies(batch, dtype, len(members)), gradient, ties)
+            found, rate = _evaluate(stacked(batch.loss, many), batch, _copies(batch, dtype, len(members) * count), gradient, ties)
         except CANNOT:
             runs[members] = False
             continue
-        value[members] = found.reshape((len(members), *shape[1:]))
+        value[:, members] = found.reshape((count, len(members), *shape[1:]))
         if slope is not None and rate is not None:
-            slope[members] = rate.reshape((len(members), *batch.first.shape))
+            slope[:, members] = rate.reshape((count, len(members), *batch.first.shape))
         tied[members] = ties.any
-    return Predictions(value, slope, runs, tied)
+    return [Predictions(value[k], None if slope is None else slope[k], runs, tied) for k in range(count)]
 
 
 def _families(stacks: Sequence[Stack]) -> list[list[int]]:
     """Places of stacks that differ in numeric constants alone."""
     found: dict[Any, list[int]] = {}
+    parts = {id(c): (c.name, isinstance(c.constant, float) or c.constant) for stack in stacks for c in stack}
     for i, stack in enumerate(stacks):
-        key = tuple((c.name, isinstance(c.constant, float) or c.constant) for c in stack)
-        found.setdefault(key, []).append(i)
+        found.setdefault(tuple(parts[id(c)] for c in stack), []).append(i)
     return list(found.values())
 
 
@@ -116,3 +181,10 @@ def _together(stacks: Sequence[Stack], cases: int, kind: str, dtype: Any) -> Sta
         else:
             many.append(candidate)
     return tuple(many)
+
+
+def _tiled(stack: Stack, count: int) -> Stack:
+    """The same for as many copies of all of it."""
+    return tuple(
+        replace(c, constant=np.concatenate([c.constant] * count)) if isinstance(c.constant, np.ndarray) else c for c in stack
+    )  # fmt: skip

@@ -1,6 +1,7 @@
 """What the command shows, with rich: tables, verdicts, worst cases."""
 
 import math
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from rich.console import Console
@@ -100,9 +101,7 @@ def callable_report(console: Console, report: dict[str, Any]) -> None:
         arguments = [f"{theirs}={ours}" for ours, theirs in report["arguments"].items()]
         constants = [f"{name}={value!r}" for name, value in report["constants"].items()]
         console.print(f"called with {escape(', '.join(arguments + constants))}; {report['arrays']} arrays; gradient: {report['gradients']}")
-    for dtype in report["dtypes"]:
-        if not dtype["run"]:
-            console.print(f"[yellow]not run[/] {dtype['dtype']}: {escape(dtype['reason'])}")
+    not_run(console, report)
     _groups(console, report["groups"])
     for finding in report["findings"]:
         mark = {"note": "[yellow]note[/]", "precision": "[red]precision[/]", "deviation": "[bold red]deviation[/]"}[finding["kind"]]
@@ -118,10 +117,18 @@ def callable_report(console: Console, report: dict[str, Any]) -> None:
         console.print(table)
     for case in report["worst"]:
         _case(console, case)
-    _deviations(console, report)
+    deviations(console, report, "cases", _reach)
+    _unknown(console, report)
     strict = verdict(report["strict"], "conforms", "does not conform")
     values_only = " (values only: no gradient was judged)" if report["cases"] and report["gradient"] is None else ""
     console.print(f"strict: {strict}{values_only}; training: {verdict(report['training'], 'good enough', 'not good enough')}")
+
+
+def not_run(console: Console, report: Mapping[str, Any]) -> None:
+    """The dtypes that were left out, and why."""
+    for dtype in report["dtypes"]:
+        if not dtype["run"]:
+            console.print(f"[yellow]not run[/] {dtype['dtype']}: {escape(dtype['reason'])}")
 
 
 def _troubles(console: Console, report: dict[str, Any]) -> None:
@@ -181,17 +188,28 @@ def _case(console: Console, case: dict[str, Any]) -> None:
         console.print(f"    [dim]{escape(note)}[/]")
 
 
-def _deviations(console: Console, report: dict[str, Any]) -> None:
+def deviations(console: Console, report: Mapping[str, Any], cases: str, reach: Callable[[Mapping[str, Any]], str]) -> None:
+    """The deviations by name, each with what it is, does and where it is seen. reach(one) says how much it explains."""
     if len(report["deviations"]) > 1:
-        console.print("the cases cannot tell these apart:")
+        console.print(f"the {cases} cannot tell these apart:")
     for one in report["deviations"]:
-        reach = "all" if one["explained"] == one["failing"] else f"{one['explained']} of {one['failing']}"
-        reach += "" if one["explained"] == one["failing"] or not one["complete"] else " (all that matter in training)"
-        known = [f"{constant:g}" if isinstance(constant, float) else str(constant) for constant in one["constants"] if constant is not None]
-        constants = escape(f" ({', '.join(known)})") if known else ""
-        console.print(f"[bold]deviation[/] [bold magenta]{' + '.join(one['names'])}[/]{constants}, failing cases it explains: {reach}")
+        console.print(f"[bold]deviation[/] [bold magenta]{' + '.join(one['names'])}[/]{reach(one)}")
         for title, effect, seen in zip(one["titles"], one["effects"], one["seen"], strict=True):
             console.print(f"    {escape(title)}. {escape(effect)} [dim]Seen in: {escape(seen)}.[/]")
+
+
+def explained(one: Mapping[str, Any]) -> str:
+    return "all" if one["explained"] == one["failing"] else f"{one['explained']} of {one['failing']}"
+
+
+def _reach(one: Mapping[str, Any]) -> str:
+    matter = "" if one["explained"] == one["failing"] or not one["complete"] else " (all that matter in training)"
+    known = [f"{constant:g}" if isinstance(constant, float) else str(constant) for constant in one["constants"] if constant is not None]
+    constants = escape(f" ({', '.join(known)})") if known else ""
+    return f"{constants}, failing cases it explains: {explained(one)}{matter}"
+
+
+def _unknown(console: Console, report: Mapping[str, Any]) -> None:
     failed = not report["strict"] and any(report[what] and not report[what]["strict"]["passed"] for what in ("value", "gradient"))
     if failed and not report["deviations"]:
         console.print("[bold]deviation[/] unknown: no known deviation, nor a stack of them, gives these results")

@@ -62,6 +62,10 @@ class Outcome:
     got: Answer | None
     raised: str = ""
 
+    @property
+    def answered(self) -> bool:
+        return self.got is not None
+
     def right(self, parts: Mapping[str, Part]) -> bool:
         return self.got is not None and any(agrees(parts, self.got, answer, self.dtype) for answer in self.scene.allowed)
 

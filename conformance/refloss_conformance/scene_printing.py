@@ -1,11 +1,12 @@
 """What the command shows of a callable's answers to golden scenes."""
 
+from collections.abc import Mapping
 from typing import Any
 
 from rich.console import Console
 from rich.markup import escape
 
-from .printing import parameters, verdict
+from .printing import deviations, explained, not_run, parameters, verdict
 
 WIDE = 110
 
@@ -42,20 +43,30 @@ def scene_report(console: Console, report: dict[str, Any]) -> None:
             reasons.setdefault(why, []).append(setting)
     for why, settings in reasons.items():
         console.print(f"[yellow]skipped[/] {escape(', '.join(dict.fromkeys(settings)))}: {escape(why)}")
-    for one in report["dtypes"]:
-        if not one["run"]:
-            console.print(f"[yellow]not run[/] {one['dtype']}: {escape(one['reason'])}")
+    not_run(console, report)
+    findings(console, report)
+    for case in report["worst"]:
+        _case(console, case)
+    deviations(console, report, "scenes", lambda one: f", failing answers it explains: {explained(one)}")
+    if report["known"] == "unknown":
+        console.print("[bold]deviation[/] unknown: no known deviation gives these answers")
+    right(console, report, "answers")
+
+
+def findings(console: Console, report: Mapping[str, Any]) -> None:
+    """What is said apart from answers."""
     for finding in report["findings"]:
         mark = "[yellow]note[/]" if finding["kind"] == "note" else f"[bold]deviation[/] [bold magenta]{finding['name']}[/]"
         console.print(f"{mark}: {escape(finding['text'])}. {escape(finding['effect'])}".rstrip())
-    for case in report["worst"]:
-        _case(console, case)
-    _deviations(console, report)
+
+
+def right(console: Console, report: Mapping[str, Any], answers: str) -> None:
+    """The last line: how many are right, and the verdict."""
     passed = report["cases"] - report["failed"]
-    good = verdict(report["passed"], "conforms", "does not conform")
-    ran_in = ", ".join(one["dtype"] for one in report["dtypes"] if one["run"])
     raised = f", of which {report['raised']} raised" if report["raised"] else ""
-    console.print(f"{passed} of {report['cases']} answers are right{raised} ({ran_in}): {good}")
+    ran_in = ", ".join(one["dtype"] for one in report["dtypes"] if one["run"])
+    good = verdict(report["passed"], "conforms", "does not conform")
+    console.print(f"{passed} of {report['cases']} {answers} are right{raised} ({ran_in}): {good}")
 
 
 def _case(console: Console, case: dict[str, Any]) -> None:
@@ -71,15 +82,3 @@ def _case(console: Console, case: dict[str, Any]) -> None:
         console.print(f"    [bold]got[/]    nothing: {escape(case['raised'])}")
     for note in case["notes"]:
         console.print(f"    [dim]{escape(note)}[/]")
-
-
-def _deviations(console: Console, report: dict[str, Any]) -> None:
-    if len(report["deviations"]) > 1:
-        console.print("the scenes cannot tell these apart:")
-    for one in report["deviations"]:
-        reach = "all" if one["explained"] == one["failing"] else f"{one['explained']} of {one['failing']}"
-        console.print(f"[bold]deviation[/] [bold magenta]{' + '.join(one['names'])}[/], failing answers it explains: {reach}")
-        for title, effect, seen in zip(one["titles"], one["effects"], one["seen"], strict=True):
-            console.print(f"    {escape(title)}. {escape(effect)} [dim]Seen in: {escape(seen)}.[/]")
-    if report["known"] == "unknown":
-        console.print("[bold]deviation[/] unknown: no known deviation gives these answers")

@@ -5,19 +5,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
+from . import jsonable
 from .errors import UsageError
-from .frameworks import NAMES, framework, native
-from .mapping import OPTIONAL, same
-from .scene_calling import Codes, answer, framework_ready, outcomes, picked
-from .scene_calling import native as native_array
+from .frameworks import framework
+from .mapping import Plan, fitted, free_names, must_fit, nothing_has
+from .outcomes import a_few
+from .outcomes import refused as refused_dtypes
+from .scene_calling import Codes, answer, framework_ready, native, outcomes, picked
 from .scene_judging import Explanation, Outcome, explain
 from .scene_offers import USUAL, names, offer
 from .scenes import Scene, Scenes, load
 from .target import Target, locate
-from .vectors import INTERPRETATION
+from .vectors import INTERPRETATION, USUAL_DTYPES
 
-DTYPES = ("float32", "float64")
-SHOWN = 5
 WITHOUT = ("raises_without_truths", "it raises where the image has no truth")
 
 
@@ -38,30 +38,6 @@ class Request:
     command: str = ""
 
 
-@dataclass(frozen=True)
-class Plan:
-    """How the callable is called: theirs -> our array, ours -> their parameter, and what only one value of can be tested."""
-
-    target: Target
-    arrays: Mapping[str, str]
-    passed: Mapping[str, str]
-    constants: Mapping[str, Any]
-    fixed: Mapping[str, Any]
-    why: Mapping[str, str]
-
-    def reason_to_skip(self, parameters: Mapping[str, Any]) -> str | None:
-        for name, value in self.fixed.items():
-            if not same(parameters[name], value):
-                return f"{name}={parameters[name]!r}: {self.why[name]}"
-        return None
-
-    def call(self, given: Mapping[str, Any], parameters: Mapping[str, Any]) -> Any:
-        arguments = {**self.constants, **{theirs: parameters[ours] for ours, theirs in self.passed.items()}, **given}
-        order = [p.name for p in self.target.parameters if p.positional_only]
-        positional = [arguments.pop(name) for name in order if name in arguments]
-        return self.target.function(*positional, **arguments)
-
-
 def tuples(value: Any) -> Any:
     """Lists from a command line, as parameters are held."""
     return tuple(tuples(one) for one in value) if isinstance(value, (list, tuple)) else value
@@ -70,47 +46,19 @@ def tuples(value: Any) -> Any:
 def plan(file: Scenes, target: Target, request: Request) -> Plan:
     """Match their arguments with ours, or say in one sentence what does not fit."""
     offered = names(file)
-    known = (*offered, *file.defaults)
-    takes = target.names()
-    for theirs, ours in request.mapping.items():
-        if ours not in known:
-            raise UsageError(f"--map {theirs}={ours}: {file.function} has no {ours!r}, it has {', '.join(known)}")
-    for option, given in (("--map", request.mapping), ("--set", request.constants)):
-        for theirs in given:
-            if theirs not in takes and not target.open_ended:
-                raise UsageError(f"{option} {theirs}=...: {target.spec} has no argument {theirs!r}, it has {', '.join(takes)}")
-    for ours in request.only:
-        if ours not in file.defaults:
-            raise UsageError(f"--param {ours}=...: {file.function} has no parameter {ours!r}, it has {', '.join(file.defaults) or 'none'}")
-    arrays = {theirs: ours for theirs, ours in request.mapping.items() if ours in offered}
-    free = [name for name in takes if name not in request.mapping and name not in request.constants]
+    must_fit(request, target, file.function, offered, file.defaults)
+    inputs = {theirs: ours for theirs, ours in request.mapping.items() if ours in offered}
+    free = free_names(request, target)
     for ours in offered:
-        if ours not in arrays.values():
+        if ours not in inputs.values():
             found = next((name for name in (ours, *USUAL.get(ours, ())) if name in free), None)
             if found is not None:
-                arrays[found] = ours
+                inputs[found] = ours
                 free.remove(found)
-    if not arrays and file.inputs:
-        raise UsageError(f"which argument of {target.spec} takes {', '.join(offered)}? It has {', '.join(takes)}; say --map THEIRS=OURS")
-    passed = {ours: theirs for theirs, ours in request.mapping.items() if ours in file.defaults}
-    fixed = {name: tuples(value) for name, value in request.only.items()}
-    why = dict.fromkeys(fixed, "--param says otherwise")
-    for ours, default in file.defaults.items():
-        if ours in passed:
-            continue
-        if ours in request.constants:
-            fixed[ours], why[ours] = tuples(request.constants[ours]), f"--set fixes it at {request.constants[ours]!r}"
-        elif ours in free:
-            passed[ours] = ours
-        elif ours not in fixed:
-            fixed[ours] = default
-            why[ours] = f"the callable has no such argument, so only our default {default!r} is comparable (or another one with --param)"
-    for parameter in target.parameters:
-        if parameter.default is OPTIONAL and parameter.name not in {*arrays, *passed.values(), *request.constants}:
-            raise UsageError(
-                f"{target.spec} needs {parameter.name!r} too; say --set {parameter.name}=VALUE, or --map {parameter.name}=OURS"
-            )
-    return Plan(target, arrays, passed, dict(request.constants), fixed, why)
+    if not inputs and file.inputs:
+        has = ", ".join(target.names())
+        raise UsageError(f"which argument of {target.spec} takes {', '.join(offered)}? It has {has}; say --map THEIRS=OURS")
+    return fitted(request, target, inputs, file.defaults)
 
 
 def codes_of(given: Mapping[str, Any]) -> Codes:
@@ -130,16 +78,13 @@ def run(request: Request, step: Callable[[str, int, int], None] = lambda *_: Non
     codes = codes_of(request.codes)
     target = target or locate(request.spec, request.init)
     the_plan = plan(file, target, request)
-    arrays = request.arrays or native(target.package, target.module)
-    if arrays not in NAMES:
-        raise UsageError(f"--arrays is {' or '.join(NAMES)}, not {arrays!r}")
-    framework(arrays)  # it must be importable
+    arrays = framework(request.arrays, target).name
 
     def ask(scene: Scene, dtype: str) -> dict[str, Any]:
-        given = offer(file, scene, dtype, list(the_plan.arrays.values()))
-        theirs = {name: native_array(arrays, given[ours]) for name, ours in the_plan.arrays.items()}
+        given = offer(file, scene, dtype, list(the_plan.inputs.values()))
+        theirs = [native(arrays, given[ours]) for ours in the_plan.inputs.values()]
         with framework_ready(arrays):
-            result = picked(the_plan.call(theirs, scene.parameters), request.pick)
+            result = picked(the_plan.call(scene.parameters)(*theirs), request.pick)
             return answer(result, file, offer(file, scene, dtype, list(file.inputs)), codes)
 
     done: list[Outcome] = []
@@ -153,37 +98,22 @@ def run(request: Request, step: Callable[[str, int, int], None] = lambda *_: Non
         if reason is None:
             scenes = [scene for scene in file.scenes if scene.parameters == parameters]
             group["cases"] = len(scenes)
-            for dtype in request.dtypes or DTYPES:
+            for dtype in request.dtypes or USUAL_DTYPES:
                 done += outcomes(ask, file, scenes, dtype)
-    refused = _refused(done)
+    refused = refused_dtypes(done)
     done = [one for one in done if one.dtype not in refused]
     if not done:
-        held = ", ".join(f"{k}={v!r}" for k, v in the_plan.fixed.items())
-        raise UsageError(f"no golden scenes of {file.function} have {held}; refloss show {file.function} lists the settings that have")
-    if all(one.got is None for one in done):
+        raise nothing_has({name: tuples(value) for name, value in the_plan.fixed.items()}, file.function, "scenes")
+    if not any(one.answered for one in done):
         said = done[0].raised
-        raise UsageError(f"{_written(the_plan, arrays)} does not work: {said}; check --map, --set and --pick against its arguments")
+        raise UsageError(f"{the_plan.written(arrays)} does not work: {said}; check --map, --set and --pick against its arguments")
     return _document(request, file, the_plan, arrays, codes, groups, done, refused)
-
-
-def _refused(done: Sequence[Outcome]) -> dict[str, str]:
-    """Dtypes in which every call failed, though another one works: the callable does not take them."""
-    dtypes = {one.dtype for one in done}
-    silent = {dtype: next(one.raised for one in done if one.dtype == dtype) for dtype in dtypes
-              if all(one.got is None for one in done if one.dtype == dtype)}  # fmt: skip
-    return silent if len(silent) < len(dtypes) else {}
-
-
-def _written(the_plan: Plan, arrays: str) -> str:
-    given = [f"{theirs}={ours}" for theirs, ours in the_plan.arrays.items()]
-    named = [f"{theirs}={ours}" for ours, theirs in the_plan.passed.items()]
-    return f"{the_plan.target.spec}({', '.join(given + named + [f'{n}={v!r}' for n, v in the_plan.constants.items()])}) on {arrays} arrays"
 
 
 def _findings(file: Scenes, done: Sequence[Outcome]) -> tuple[list[dict[str, str]], list[Outcome]]:
     """What is said apart from answers, and the outcomes that are left to explain."""
     found = []
-    empty = [one for one in done if one.got is None and one.scene.inputs.get("gt_boxes", None) == []]
+    empty = [one for one in done if not one.answered and one.scene.inputs.get("gt_boxes", None) == []]
     rest = list(done)
     if empty:
         text = f"{WITHOUT[1]} ({empty[0].raised})"
@@ -216,12 +146,12 @@ def _document(
         "schema": 1, "report": "scenes", "interpretation": INTERPRETATION, "command": request.command, "function": file.function,
         "via": "callable", "callable": the_plan.target.spec, "language": "Python",
         "package": the_plan.target.package, "version": the_plan.target.version, "arrays": arrays,
-        "arguments": {**the_plan.arrays, **{theirs: ours for ours, theirs in the_plan.passed.items()}},
-        "constants": {name: v if isinstance(v, (str, int, float, bool, type(None))) else repr(v) for name, v in the_plan.constants.items()},
+        "arguments": the_plan.arguments(),
+        "constants": jsonable.plain(the_plan.constants),
         "codes": vars(codes), "answered": [name for name in file.parts if name in answered],
-        "dtypes": [{"dtype": name, "run": name not in refused, "reason": refused.get(name)} for name in request.dtypes or DTYPES],
+        "dtypes": [{"dtype": name, "run": name not in refused, "reason": refused.get(name)} for name in request.dtypes or USUAL_DTYPES],
         "groups": groups, "cases": len(done), "failed": len(wrong),
-        "raised": sum(one.got is None for one in done), "findings": findings, "passed": not wrong,
+        "raised": sum(not one.answered for one in done), "findings": findings, "passed": not wrong,
         "worst": [_case(file, one) for one in _worst(wrong)],
         "deviations": [_explanation(file, one) for one in explanations],
         "known": "right" if not wrong else "named" if named else "unknown", "unknown": None, "failures": failures(wrong), "unanswered": [],
@@ -236,14 +166,8 @@ def failures(wrong: Sequence[Outcome]) -> list[dict[str, Any]]:
 
 def _worst(wrong: Sequence[Outcome]) -> list[Outcome]:
     """A few failing cases, the smallest first, each scene once, as different as their flags."""
-    ordered = sorted(wrong, key=lambda one: (one.got is None, len(str(one.scene.inputs)), one.scene.id, one.dtype))
-    chosen: list[Outcome] = []
-    for fresh in (True, False):
-        for one in ordered:
-            seen = {flag for other in chosen for flag in other.scene.flags}
-            if len(chosen) < SHOWN and one.scene.id not in [o.scene.id for o in chosen] and (not fresh or set(one.scene.flags) - seen):
-                chosen.append(one)
-    return chosen
+    ordered = sorted(wrong, key=lambda one: (not one.answered, len(str(one.scene.inputs)), one.scene.id, one.dtype))
+    return a_few(ordered, lambda one: one.scene)
 
 
 def _case(file: Scenes, one: Outcome) -> dict[str, Any]:

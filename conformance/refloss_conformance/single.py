@@ -11,7 +11,7 @@ from .errors import UsageError
 from .frameworks import Returned, as_array
 from .golden import Array, Golden, errors, flushed
 from .limits import THIRD_PARTY, autodiff_gradient
-from .mapping import same
+from .mapping import nothing_has, same
 from .vectors import DTYPES, INTERPRETATION
 from .verdict import symptom
 
@@ -103,8 +103,7 @@ def cases(loss: str, dtype: str = "float32", **parameters: Any) -> list[Case]:
             raise UsageError(f"{loss} has no parameter {name!r}, it has {', '.join(record.defaults) or 'none'}")
     chosen = [b for b in batches(loss, (dtype,)) if all(same(b.parameters[k], v) for k, v in parameters.items())]
     if not chosen:
-        held = ", ".join(f"{k}={v!r}" for k, v in parameters.items())
-        raise UsageError(f"no golden vectors of {loss} have {held}; refloss show {loss} lists the settings that have")
+        raise nothing_has(parameters, loss)
     return [_case(record, batch.take([i])) for batch in chosen for i in range(len(batch))]
 
 

@@ -7,6 +7,7 @@ import importlib.metadata
 import importlib.util
 import inspect
 import pathlib
+import re
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -129,18 +130,21 @@ def _make(spec: str, factory: Any, init: Mapping[str, Any]) -> Any:
 
 
 @functools.cache
-def _distributions() -> Mapping[str, list[str]]:
-    """The installed distributions of each package: half a second of reading folders."""
-    return importlib.metadata.packages_distributions()
+def _distributed(package: str) -> str | None:
+    """The version of the distribution that holds a package. packages_distributions() says the same of all packages, in half a second."""
+    for one in importlib.metadata.distributions():
+        declared = (one.read_text("top_level.txt") or "").split()
+        files = "" if declared else one.read_text("RECORD") or "\n".join(map(str, one.files or ()))
+        if package in declared or re.search(rf"^{re.escape(package)}(/[^,\n]*)?\.py(,|$)", files, re.MULTILINE):
+            return one.version
+    return None
 
 
 def _version(package: str, module: ModuleType) -> str | None:
     """Most distributions have the name of their package; the others are looked for."""
     with contextlib.suppress(importlib.metadata.PackageNotFoundError, ValueError):
         return importlib.metadata.version(package)
-    for name in _distributions().get(package, []):
-        return importlib.metadata.version(name)
-    found = getattr(sys.modules.get(package, module), "__version__", None)
+    found = _distributed(package) or getattr(sys.modules.get(package, module), "__version__", None)
     return None if found is None else str(found)
 
 

@@ -10,11 +10,12 @@ from .calling import Caller, CannotCall, Manner, smoke
 from .cases import Batch, batches, known
 from .engine import Answered, Subject, document, group_row
 from .errors import UsageError
-from .frameworks import NAMES, framework, native
-from .mapping import Plan, plan
+from .frameworks import framework
+from .loss_plan import plan
+from .mapping import Plan, nothing_has
 from .target import Target, locate
+from .vectors import USUAL_DTYPES
 
-DTYPES = ("float32", "float64")
 RETURNS = ("value", "value_and_grad", "similarity")
 REDUCTIONS = ("none", "mean", "sum")
 EASY = 3
@@ -42,8 +43,7 @@ def easy_cases(loss: Any, request_plan: Plan, dtype: str) -> Batch:
     """A few plain cases of a parameter group that can be run, our defaults if they can."""
     runnable = [b for b in batches(loss.name, (dtype,)) if request_plan.reason_to_skip(b.parameters) is None]
     if not runnable:
-        held = ", ".join(f"{k}={v!r}" for k, v in request_plan.fixed.items())
-        raise UsageError(f"no golden vectors of {loss.name} have {held}; refloss show {loss.name} lists the settings that have")
+        raise nothing_has(request_plan.fixed, loss.name)
     runnable.sort(key=lambda b: (sum(b.parameters[k] != v for k, v in loss.defaults.items() if k in b.parameters), -len(b)))
     best = runnable[0]
     plain = np.flatnonzero(best.with_kind("basic") & ~best.with_kind("edge", "saturation", "tie", "degenerate_box", "ignored"))
@@ -102,12 +102,11 @@ def run(request: Request, step: Callable[[str, int, int], None] = lambda *_: Non
     if request.reduction not in REDUCTIONS:
         raise UsageError(f"--reduction is {' or '.join(REDUCTIONS)}, not {request.reduction!r}")
     target = target or locate(request.spec, request.init)
-    the_plan = plan(loss, target, request.mapping, request.constants, request.only)
-    arrays = request.arrays or native(target.package, target.module)
-    if arrays not in NAMES:
-        raise UsageError(f"--arrays is {' or '.join(NAMES)}, not {arrays!r}")
-    caller = Caller(the_plan, framework(arrays), request.returns, loss.kind)
-    wanted = list(request.dtypes or DTYPES)
+    the_plan = plan(loss, target, request)
+    their_framework = framework(request.arrays, target)
+    arrays = their_framework.name
+    caller = Caller(the_plan, their_framework, request.returns, loss.kind)
+    wanted = list(request.dtypes or USUAL_DTYPES)
     manner, smoke_dtype = _first_manner(caller, loss, the_plan, wanted)
     dtypes: dict[str, str | None] = {}
     for dtype in wanted:

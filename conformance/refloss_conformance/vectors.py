@@ -29,6 +29,7 @@ LARGEST_FILE = 20_000_000  # bytes; ours are far below
 EPS = {"float64": 2.0**-52, "float32": 2.0**-23, "float16": 2.0**-10, "bfloat16": 2.0**-7}
 SMALLEST_NORMAL = {"float64": 2.0**-1022, "float32": 2.0**-126, "float16": 2.0**-14, "bfloat16": 2.0**-126}
 DTYPES = tuple(EPS)
+USUAL_DTYPES = ("float32", "float64")  # what others are checked in, where nothing else is said
 
 
 class VectorError(ReflossError, ValueError):

@@ -16,7 +16,7 @@ from refloss.losses.iou import giou_formula, iou_formula
 from ..decisions import Decisions
 from ..mp import numbers
 from ..references.fcos import fcos as match
-from .flat import CLASSES, NOTES, clear, draw_batch, logits, snapped
+from .flat import CLASSES, NOTES, Truths, clear, draw_batch, logits, snapped, targets_of
 from .record import Ledger, Oracle, Output, Scene, Term, divisors, exactly, renumbered, with_area
 
 DEFAULTS: dict[str, Any] = {
@@ -128,7 +128,7 @@ PRIORS = [[x, y, 16.0] for y in (72.0, 88.0, 104.0) for x in (56.0, 72.0, 88.0, 
 
 
 def made(
-    slug: str, flags: tuple[str, ...], truths: Sequence[Sequence[tuple[Sequence[float], int]]], priors: Any = PRIORS, lowest: float = 0.25,
+    slug: str, flags: tuple[str, ...], truths: Truths, priors: Any = PRIORS, lowest: float = 0.25,
     settings: tuple[str, ...] | None = None, highest: float = 3.5,
 ) -> Scene:  # fmt: skip
     """A scene with drawn outputs; codes as a ReLU gives them. truths: of each image pairs of a box and a label."""
@@ -138,9 +138,8 @@ def made(
         "codes": [[[snapped(rng.uniform(lowest, highest)) or 0.25 for _ in range(4)] for _ in priors] for _ in truths],
         "centerness": [[snapped(rng.uniform(-2, 2)) for _ in priors] for _ in truths],
     }
-    targets = [{"gt_boxes": [list(b) for b, _ in image], "gt_labels": [label for _, label in image]} for image in truths]
     config = {"classes": CLASSES, "priors": priors, "image_size": [224, 224], "size_ranges": RANGES}
-    return Scene(slug, flags, config, outputs, targets, settings)
+    return Scene(slug, flags, config, outputs, targets_of(truths), settings)
 
 
 def counts(d: Decisions, scene: Scene, given: Mapping[str, Any]) -> list[int]:

@@ -9,6 +9,7 @@ from ..decisions import Decisions
 from .record import SMALLEST_MARGIN, Scene
 
 CLASSES = 3
+Truths = Sequence[Sequence[tuple[Sequence[float], int]]]  # of each image pairs of a box and a label
 NOTES = {
     "basic": ("basic", "A plain batch; a failure here is a wrong formula or a broken mapping."),
     "batch": ("normaliser", "A batch with 0, 0, 3 and 5 positives: it tells nearly all normalisers apart."),
@@ -69,3 +70,35 @@ def draw_batch(make: Callable[[random.Random], Scene], accept: Callable[[Scene],
         if turn == turns:
             break
     raise ValueError(f"no scene of {seed} is accepted")
+
+
+def moved(box: Sequence[float], by: float) -> list[float]:
+    """To the right, and a little down."""
+    return [box[0] + by, box[1] + by / 8, box[2] + by, box[3] + by / 8]
+
+
+def targets_of(truths: Truths) -> list[dict[str, Any]]:
+    return [{"gt_boxes": [list(b) for b, _ in image], "gt_labels": [label for _, label in image]} for image in truths]
+
+
+def of_priors(
+    seed: str, slug: str, flags: tuple[str, ...], truths: Truths, priors: Sequence[Sequence[float]], columns: int, size: Sequence[int]
+) -> Scene:
+    """A scene of SSD or RetinaNet with drawn outputs."""
+    rng = random.Random(seed)
+    outputs = {
+        "classes": logits(rng, len(truths), len(priors), columns), "codes": logits(rng, len(truths), len(priors), 4, 1.75),
+    }  # fmt: skip
+    return Scene(slug, flags, {"classes": CLASSES, "priors": priors, "image_size": list(size)}, outputs, targets_of(truths))
+
+
+def near_priors(
+    made: Callable[..., Scene], counts: Callable[..., Any], settings: Sequence[dict[str, Any]], priors: Sequence[Sequence[float]],
+    name: str, slug: str, flags: tuple[str, ...], around: Sequence[Sequence[int]], wanted: Sequence[int],
+) -> Scene:  # fmt: skip
+    """Truths near some priors, such that in every setting each image has as many positives as wanted."""
+
+    def make(rng: random.Random) -> Scene:
+        return made(slug, flags, [[(near(rng, priors[k], 1.75, 64.0), rng.randrange(CLASSES)) for k in image] for image in around])
+
+    return draw_batch(make, lambda s: clear(counts, s, settings, lambda found: all(c == list(wanted) for c in found)), f"{name} {slug}")

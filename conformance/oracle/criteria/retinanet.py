@@ -1,7 +1,7 @@
 """RetinaNet: focal loss of all priors that are not ignored, and a box loss of the positive ones (Lin et al. 2017, sections 3 and 4)."""
 
-import random
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -14,7 +14,7 @@ from refloss.losses.regression import huber_formula, l1_formula, smooth_l1_formu
 from ..decisions import Decisions
 from ..mp import numbers
 from ..references.max_iou import iou, max_iou
-from .flat import CLASSES, NOTES, clear, draw_batch, logits, near, squares
+from .flat import CLASSES, NOTES, Truths, moved, near_priors, of_priors, squares
 from .record import Ledger, Oracle, Output, Scene, Term, divisors, exactly, renumbered, with_area
 
 DEFAULTS: dict[str, Any] = {
@@ -127,16 +127,9 @@ CENTRES = ((16.0, 16.0), (48.0, 16.0), (16.0, 48.0), (48.0, 48.0))
 PRIORS = squares(14.0, CENTRES, ((1.0, 1.0), (2.125, 0.75), (0.75, 2.125)))
 
 
-def made(
-    slug: str, flags: tuple[str, ...], truths: Sequence[Sequence[tuple[Sequence[float], int]]], priors: Any = PRIORS, seed: str = ""
-) -> Scene:
-    """A scene with drawn outputs. truths: of each image pairs of a box and a label."""
-    rng = random.Random(f"retinanet {slug} {seed}")
-    outputs = {
-        "classes": logits(rng, len(truths), len(priors), CLASSES), "codes": logits(rng, len(truths), len(priors), 4, 1.75),
-    }  # fmt: skip
-    targets = [{"gt_boxes": [list(b) for b, _ in image], "gt_labels": [label for _, label in image]} for image in truths]
-    return Scene(slug, flags, {"classes": CLASSES, "priors": priors, "image_size": [64, 64]}, outputs, targets)
+def made(slug: str, flags: tuple[str, ...], truths: Truths, priors: Any = PRIORS) -> Scene:
+    """A scene with drawn outputs."""
+    return of_priors(f"retinanet {slug} ", slug, flags, truths, priors, CLASSES, (64, 64))
 
 
 def counts(d: Decisions, scene: Scene, given: Mapping[str, Any]) -> list[int]:
@@ -145,14 +138,7 @@ def counts(d: Decisions, scene: Scene, given: Mapping[str, Any]) -> list[int]:
     return [sum(j >= 0 for j in matched(d, scene, truth, p)) for truth in scene.targets]
 
 
-def drawn(slug: str, flags: tuple[str, ...], around: Sequence[Sequence[int]], wanted: Sequence[int]) -> Scene:
-    """Truths near some priors, such that in every setting each image has as many positives as wanted."""
-
-    def make(rng: random.Random) -> Scene:
-        return made(slug, flags, [[(near(rng, PRIORS[k], 1.75, 64.0), rng.randrange(CLASSES)) for k in image] for image in around])
-
-    settings = list(SETTINGS.values())
-    return draw_batch(make, lambda s: clear(counts, s, settings, lambda found: all(c == list(wanted) for c in found)), f"retinanet {slug}")
+drawn = partial(near_priors, made, counts, list(SETTINGS.values()), PRIORS, "retinanet")
 
 
 def scenes() -> list[Scene]:
@@ -161,17 +147,12 @@ def scenes() -> list[Scene]:
         drawn("batch_0_0_3_5", ("batch",), ((), (), (0, 4, 8), (1, 3, 5, 7, 9)), (0, 0, 3, 5)),
         drawn("one_image", ("basic",), ((0, 5),), (2,)),
         made("no_object", ("no_object",), ((), ()), PRIORS[:6]),
-        made("ignored", ("ignored",), (((_moved(first[0], 4.25), 1), (_moved(first[1], 4.75), 0), (_moved(first[2], 1.5), 2)),)),
-        made("unmet", ("unmet",), ((((28.015625, 1.0, 35.5, 5.25), 2), (_moved(first[1], 1.25), 0)),), PRIORS[:9]),
-        made("weak", ("weak",), (((_moved(first[0], 7.5), 1), ((44.25, 11.5, 49.75, 17.25), 0)),)),
-        made("shared", ("shared",), (((_moved(first[0], 1.25), 0), (_moved(first[0], -2.0), 2), (_moved(first[2], 2.5), 1)),)),
-        made("exact", ("exact",), (((first[0], 1), (_moved(first[1], 1.25), 2)),), PRIORS[:6]),
+        made("ignored", ("ignored",), (((moved(first[0], 4.25), 1), (moved(first[1], 4.75), 0), (moved(first[2], 1.5), 2)),)),
+        made("unmet", ("unmet",), ((((28.015625, 1.0, 35.5, 5.25), 2), (moved(first[1], 1.25), 0)),), PRIORS[:9]),
+        made("weak", ("weak",), (((moved(first[0], 7.5), 1), ((44.25, 11.5, 49.75, 17.25), 0)),)),
+        made("shared", ("shared",), (((moved(first[0], 1.25), 0), (moved(first[0], -2.0), 2), (moved(first[2], 2.5), 1)),)),
+        made("exact", ("exact",), (((first[0], 1), (moved(first[1], 1.25), 2)),), PRIORS[:6]),
     ]
-
-
-def _moved(box: Sequence[float], by: float) -> list[float]:
-    """To the right, and a little down."""
-    return [box[0] + by, box[1] + by / 8, box[2] + by, box[3] + by / 8]
 
 
 TERMS = {"box": Term(("codes",)), "classes": Term(("classes",))}

@@ -1,7 +1,7 @@
 """SSD: softmax cross entropy of positives and of the hardest negatives, and smooth L1 of the positives' codes (Liu et al. 2016, 2.2)."""
 
-import random
 from collections.abc import Mapping, Sequence
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,7 +15,7 @@ from ..decisions import Decisions
 from ..mp import mp_xp, numbers
 from ..references.mining import hard_negatives
 from ..references.ssd import ssd as match
-from .flat import CLASSES, NOTES, clear, draw_batch, logits, near, squares
+from .flat import CLASSES, NOTES, Truths, moved, near_priors, of_priors, squares
 from .record import Ledger, Oracle, Output, Scene, Term, divisors, exactly, renumbered, with_area
 
 DEFAULTS: dict[str, Any] = {
@@ -97,14 +97,9 @@ CENTRES = tuple((x, y) for y in (16.0, 48.0) for x in (12.0, 36.0, 60.0, 84.0))
 PRIORS = squares(14.0, CENTRES, ((1.0, 1.0), (2.125, 0.75), (0.75, 2.125)))
 
 
-def made(slug: str, flags: tuple[str, ...], truths: Sequence[Sequence[tuple[Sequence[float], int]]], priors: Any = PRIORS) -> Scene:
-    """A scene with drawn outputs. truths: of each image pairs of a box and a label."""
-    rng = random.Random(f"ssd {slug}")
-    outputs = {
-        "classes": logits(rng, len(truths), len(priors), CLASSES + 1), "codes": logits(rng, len(truths), len(priors), 4, 1.75),
-    }  # fmt: skip
-    targets = [{"gt_boxes": [list(b) for b, _ in image], "gt_labels": [label for _, label in image]} for image in truths]
-    return Scene(slug, flags, {"classes": CLASSES, "priors": priors, "image_size": [64, 96]}, outputs, targets)
+def made(slug: str, flags: tuple[str, ...], truths: Truths, priors: Any = PRIORS) -> Scene:
+    """A scene with drawn outputs."""
+    return of_priors(f"ssd {slug}", slug, flags, truths, priors, CLASSES + 1, (64, 96))
 
 
 def counts(d: Decisions, scene: Scene, given: Mapping[str, Any]) -> list[int]:
@@ -113,33 +108,21 @@ def counts(d: Decisions, scene: Scene, given: Mapping[str, Any]) -> list[int]:
     return [sum(j >= 0 for j in matched(d, scene, truth, p)) for truth in scene.targets]
 
 
-def drawn(slug: str, flags: tuple[str, ...], around: Sequence[Sequence[int]], wanted: Sequence[int]) -> Scene:
-    """Truths near some priors, such that in every setting each image has as many positives as wanted."""
-
-    def make(rng: random.Random) -> Scene:
-        return made(slug, flags, [[(near(rng, PRIORS[k], 1.75, 64.0), rng.randrange(CLASSES)) for k in image] for image in around])
-
-    settings = list(SETTINGS.values())
-    return draw_batch(make, lambda s: clear(counts, s, settings, lambda found: all(c == list(wanted) for c in found)), f"ssd {slug}")
-
-
-def _moved(box: Sequence[float], by: float) -> list[float]:
-    """To the right, and a little down."""
-    return [box[0] + by, box[1] + by / 8, box[2] + by, box[3] + by / 8]
+drawn = partial(near_priors, made, counts, list(SETTINGS.values()), PRIORS, "ssd")
 
 
 def scenes() -> list[Scene]:
     first = [PRIORS[0], PRIORS[3], PRIORS[12]]
-    few, more = PRIORS[:12], [_moved(PRIORS[0], 3.0), _moved(PRIORS[0], 4.5)]
+    few, more = PRIORS[:12], [moved(PRIORS[0], 3.0), moved(PRIORS[0], 4.5)]
     return [
         drawn("batch_0_0_3_5", ("batch",), ((), (), (0, 4, 14), (1, 3, 5, 13, 17)), (0, 0, 3, 5)),
         # Two more priors overlap the first truth at 0.67 and 0.53.
-        made("one_image", ("basic",), (((_moved(first[0], 0.5), 0), (_moved(first[1], 2.5), 2)),), [*PRIORS[:16], *more]),
+        made("one_image", ("basic",), (((moved(first[0], 0.5), 0), (moved(first[1], 2.5), 2)),), [*PRIORS[:16], *more]),
         made("no_object", ("no_object",), ((), ()), few[:6]),
-        made("unmet", ("unmet",), ((((46.015625, 1.0, 49.5, 5.25), 2), (_moved(first[1], 1.25), 0)),), few[:9]),
-        made("weak", ("weak",), (((_moved(first[0], 7.5), 1), ((32.25, 11.5, 37.75, 17.25), 0)),), few),
-        made("shared", ("shared",), (((_moved(first[0], 1.25), 0), (_moved(first[0], -2.0), 2)),), few),
-        made("exhausted", ("exhausted",), (((_moved(few[0], 1.25), 1), (_moved(few[3], 0.75), 2)),), few[:5]),
+        made("unmet", ("unmet",), ((((46.015625, 1.0, 49.5, 5.25), 2), (moved(first[1], 1.25), 0)),), few[:9]),
+        made("weak", ("weak",), (((moved(first[0], 7.5), 1), ((32.25, 11.5, 37.75, 17.25), 0)),), few),
+        made("shared", ("shared",), (((moved(first[0], 1.25), 0), (moved(first[0], -2.0), 2)),), few),
+        made("exhausted", ("exhausted",), (((moved(few[0], 1.25), 1), (moved(few[3], 0.75), 2)),), few[:5]),
     ]
 
 

@@ -6,18 +6,21 @@ from typing import Any
 
 from ..criteria import Case, Criteria, Outputs, load, names
 from ..errors import UsageError
-from ..frameworks import NAMES, framework, native
-from ..scene_calling import native as native_array
+from ..frameworks import framework
+from ..mapping import nothing_has
+from ..outcomes import refused as refused_dtypes
+from ..scene_calling import native
 from ..scene_third_party import listed
 from ..target import Target, locate
+from ..vectors import USUAL_DTYPES
 from .calling import outcomes
+from .evaluators import base
 from .explain import Search, by_term
 from .offers import offer
 from .outcome import Outcome, right
-from .plan import Plan, Request, plan
+from .plan import Request, plan
 from .report import document
 
-DTYPES = ("float32", "float64")
 RETURNS = ("value", "value_and_grad")
 __all__ = ["Request", "names", "run"]
 
@@ -29,35 +32,30 @@ def run(request: Request, step: Callable[[str, int, int], None] = lambda *_: Non
         raise UsageError(f"--returns {request.returns}: a criterion returns {' or '.join(RETURNS)}")
     target = target or locate(request.spec, request.init)
     the_plan = plan(file, target, request)
-    arrays = request.arrays or native(target.package, target.module)
-    if arrays not in NAMES:
-        raise UsageError(f"--arrays is {' or '.join(NAMES)}, not {arrays!r}")
-    framework(arrays)  # it must be importable
+    arrays = framework(request.arrays, target).name
 
     def call(case: Case, dtype: str, outputs: Outputs) -> Any:
         wanted = list(the_plan.inputs.values())
-        given = offer(file, case, dtype, wanted, outputs, lambda array: native_array(arrays, array))
-        return the_plan.call(file, case, {theirs: given[ours] for theirs, ours in the_plan.inputs.items()})
+        given = offer(file, case, dtype, wanted, outputs, lambda array: native(arrays, array))
+        parameters = {**file.defaults, **base(file.name, case.parameters), **case.parameters}
+        return the_plan.call(parameters)(*(given[ours] for ours in the_plan.inputs.values()))
 
     groups: list[dict[str, Any]] = []
     done: list[Outcome] = []
     for k, (setting, parameters) in enumerate(file.settings.items()):
         step(f"{file.name} {setting}", k, len(file.settings) + 1)
-        reason = the_plan.reason_to_skip(file, parameters)
+        reason = the_plan.reason_to_skip({**file.defaults, **parameters})
         cases = [] if reason else file.of(setting)
         status = "skipped" if reason else "run"
         groups.append({"id": setting, "parameters": listed(parameters), "status": status, "reason": reason, "cases": len(cases)})
         if reason is None:
-            done += outcomes(call, file, cases, request.dtypes or DTYPES, arrays=arrays, returns=request.returns, pick=request.pick)
-    refused = _refused(done)
+            done += outcomes(call, file, cases, request.dtypes or USUAL_DTYPES, arrays=arrays, returns=request.returns, pick=request.pick)
+    refused = refused_dtypes(done)
     done = [one for one in done if one.dtype not in refused]
     if not done:
-        held = ", ".join(f"{name}={value!r}" for name, value in request.only.items())
-        raise UsageError(f"no golden values of {file.name} have {held}; refloss show {file.name} lists the settings that have")
+        raise nothing_has(request.only, file.name, "values")
     if not any(one.answered for one in done):
-        raise UsageError(
-            f"{_written(the_plan, arrays)} does not work: {done[0].raised}; check --map, --set and --pick against its arguments"
-        )
+        raise UsageError(f"{the_plan.written(arrays)} does not work: {done[0].raised}; check --map, --set and --pick against its arguments")
     step(f"{file.name}: which normaliser", len(file.settings), len(file.settings) + 1)
     read, findings = _precision(file, done)
     search = Search(file, read)
@@ -65,18 +63,8 @@ def run(request: Request, step: Callable[[str, int, int], None] = lambda *_: Non
     alone = {} if explanations else by_term(search)
     return document(
         request, file, the_plan, arrays, groups=groups, done=read, refused=refused, findings=findings, explanations=explanations,
-        alone=alone, search=search, dtypes=request.dtypes or DTYPES,
+        alone=alone, search=search, dtypes=request.dtypes or USUAL_DTYPES,
     )  # fmt: skip
-
-
-def _refused(done: Sequence[Outcome]) -> dict[str, str]:
-    """Dtypes in which every call failed, though another one works: the callable does not take them."""
-    dtypes = {one.dtype for one in done}
-    silent = {
-        dtype: next(one.raised for one in done if one.dtype == dtype) for dtype in dtypes
-        if not any(one.answered for one in done if one.dtype == dtype)
-    }  # fmt: skip
-    return silent if len(silent) < len(dtypes) else {}
 
 
 def _precision(file: Criteria, done: Sequence[Outcome]) -> tuple[list[Outcome], list[dict[str, str]]]:
@@ -88,10 +76,3 @@ def _precision(file: Criteria, done: Sequence[Outcome]) -> tuple[list[Outcome], 
     text = "numbers that float64 is asked for are computed with float32's precision"
     found = {"kind": "precision", "name": "float64_in_float32", "text": text, "effect": "None for training in float32."}
     return [replace(one, dtype="float32") if one in low else one for one in done], [found]
-
-
-def _written(the_plan: Plan, arrays: str) -> str:
-    given = [f"{theirs}={ours}" for theirs, ours in the_plan.inputs.items()]
-    named = [f"{theirs}={ours}" for ours, theirs in the_plan.passed.items()]
-    constants = [f"{name}={value!r}" for name, value in the_plan.constants.items()]
-    return f"{the_plan.target.spec}({', '.join(given + named + constants)}) on {arrays} arrays"

@@ -1,13 +1,22 @@
 """What YOLO's heads share: outputs as rows of priors and back, boxes decoded in every way that is seen, squared errors by sigmoids."""
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 
+from refloss._engine.check import IGNORE
 from refloss.priors import yolo_priors
 
 from ..criteria import Case, Outputs, grids
 from ..golden import Array
+from .images import Image, Piece
+
+
+def by_batch_or_image(parameters: Mapping[str, Any]) -> dict[str, str]:
+    """Which normaliser each term of a setting of the versions 1 to 4 has."""
+    name = {"batch": "batch", "image": "image_mean"}.get(str(parameters.get("normalizer")), "no_division")
+    return dict.fromkeys(("box", "objectness", "classes"), name)
 
 
 def rows(head: Array) -> Array:
@@ -52,6 +61,33 @@ def side_of(case: Case) -> tuple[int, int]:
     """(height, width) of the image in pixels."""
     first = grids(case.config)[0]
     return first.height * first.stride, first.width * first.stride
+
+
+def claims(pairs: Array, labels: Array, priors: int, classes: int) -> Array:
+    """(priors, classes) ones where a truth claims a prior; labels below 0 claim nothing."""
+    claimed = np.zeros((priors, classes))
+    for prior, truth in pairs:
+        if labels[truth] >= 0:
+            claimed[prior, labels[truth]] = 1
+    return claimed
+
+
+def image_of(
+    case: Case, values: Array, index: Array, truths: int, *, box: Piece, objectness: tuple[Array, Array], classes: tuple[Array, Array]
+) -> Image:
+    """An image whose objectness is of all priors that are not ignored, and whose classes are of the positive ones.
+
+    index (priors,): each one's truth; objectness, classes: values and gradients of those rows, weights in them.
+    """
+    positive, counted, priors, width = np.flatnonzero(index >= 0), int((index != IGNORE).sum()), len(index), values.shape[1] - 5
+    terms = {
+        "box": box,
+        "objectness": Piece(float(objectness[0].sum()), spread(case, np.arange(priors), 4, objectness[1], values), priors, counted),
+        "classes": Piece(
+            float(classes[0].sum()), spread(case, positive, slice(5, None), classes[1], values), priors * width, len(positive) * width
+        ),
+    }
+    return Image(terms, len(positive), priors, truths, counted)
 
 
 def sigmoid(x: Array) -> Array:

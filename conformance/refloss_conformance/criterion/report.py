@@ -7,14 +7,17 @@ from typing import Any
 
 import numpy as np
 
+from .. import jsonable
 from ..criteria import INTERPRETATION, Criteria
+from ..mapping import Plan
+from ..outcomes import a_few
+from ..plotting import few, short
 from .evaluators import base
 from .explain import Divided, Explanation, Search, Stack
 from .normalizers import known as known_normalizer
 from .outcome import Number, Outcome, judged, right
-from .plan import Plan, Request
+from .plan import Request
 
-SHOWN, POINTS = 5, 300
 RAISES = ("raises_without_objects", "it raises where an image has no object")
 
 
@@ -38,8 +41,8 @@ def document(
         "schema": 1, "report": "criteria", "interpretation": INTERPRETATION, "language": "Python", "via": "callable",
         "command": request.command, "criterion": file.name, "callable": plan.target.spec, "package": plan.target.package,
         "version": plan.target.version, "arrays": arrays, "gradients": _gradients(request, done),
-        "arguments": {**plan.inputs, **{theirs: ours for ours, theirs in plan.passed.items()}},
-        "constants": {name: v if isinstance(v, (str, int, float, bool, type(None))) else repr(v) for name, v in plan.constants.items()},
+        "arguments": plan.arguments(),
+        "constants": jsonable.plain(plan.constants),
         "answered": "terms" if any(one.terms is not None for one in done) else "total",
         "dtypes": [{"dtype": name, "run": name not in refused, "reason": refused.get(name)} for name in dtypes],
         "groups": groups, "cases": len(done), "failed": len(wrong), "raised": sum(not one.answered for one in done), "findings": findings,
@@ -191,22 +194,16 @@ def _plots(file: Criteria, done: Sequence[Outcome]) -> list[dict[str, Any]]:
     for one in done:
         for number in judged(file, one) if one.answered else ():
             points = found.setdefault((number.what, one.dtype), [])
-            points.append([sum(one.case.positives), number.worst, int(number.wrong)])
+            points.append([sum(one.case.positives), short(number.worst), int(number.wrong)])
     return [
-        {"what": what, "dtype": dtype, "x": "positives of the batch", "points": points[:POINTS]} for (what, dtype), points in found.items()
+        {"what": what, "dtype": dtype, "x": "positives of the batch", "points": few(points)} for (what, dtype), points in found.items()
     ]  # fmt: skip
 
 
 def _worst(file: Criteria, wrong: Sequence[Outcome]) -> list[Outcome]:
     """A few failing cases, the smallest first, each once, as different as their flags."""
     ordered = sorted(wrong, key=lambda one: (not one.answered, len(one.case.positives), one.case.id, one.dtype))
-    chosen: list[Outcome] = []
-    for fresh in (True, False):
-        for one in ordered:
-            seen = {flag for other in chosen for flag in other.case.flags}
-            if len(chosen) < SHOWN and one.case.id not in [o.case.id for o in chosen] and (not fresh or set(one.case.flags) - seen):
-                chosen.append(one)
-    return chosen
+    return a_few(ordered, lambda one: one.case)
 
 
 def _case(file: Criteria, one: Outcome) -> dict[str, Any]:

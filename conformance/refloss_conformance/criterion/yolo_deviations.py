@@ -1,11 +1,14 @@
-"""Known mistakes and conventions in YOLO's other versions; those that they share with the third stand in deviations.py."""
+"""Known mistakes and conventions in YOLO's other versions; those that they share with the third stand in yolov3_deviations.py."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
-from .deviations import deviation
 from .images import Choices
+from .record import Deviation, register
 
+KNOWN: dict[str, Deviation] = {}
+deviation = partial(register, KNOWN)
 V1, V2, V4, SCALED = (f"criteria.{name}" for name in ("yolov1", "yolov2", "yolov4", "scaled_yolov4"))
 
 

@@ -12,7 +12,7 @@ from refloss.priors import yolov1_cells
 
 from ..criteria import Case
 from ..golden import Array
-from .heads import softmax
+from .heads import by_batch_or_image, softmax
 from .images import Choices, Evaluated, Image, Piece, moved_labels, read_boxes
 
 FREE: dict[str, Any] = {
@@ -20,6 +20,7 @@ FREE: dict[str, Any] = {
     "places": "cell", "objectness": "iou", "no_object_rows": "others", "class_rows": "objects", "class_loss": "squares",
     "responsible": "iou", "weights": "plain",
 }  # fmt: skip
+normalizer = by_batch_or_image
 
 
 def base(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -27,12 +28,6 @@ def base(parameters: Mapping[str, Any]) -> dict[str, Any]:
     given = {name: value for name, value in parameters.items() if value is not None}
     found = {**FREE, **DIALECTS[parameters.get("dialect", "paper")], **given}
     return {**found, "objectness": "iou" if found.pop("iou_as_confidence", True) else "one"}
-
-
-def normalizer(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Which normaliser each term of a setting has."""
-    name = {"batch": "batch", "image": "image_mean"}.get(str(parameters.get("normalizer")), "no_division")
-    return dict.fromkeys(("box", "objectness", "classes"), name)
 
 
 def squares(values: Array, targets: Array, weight: Any, c: Choices) -> tuple[Array, Array]:

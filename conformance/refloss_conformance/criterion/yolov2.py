@@ -13,8 +13,8 @@ from refloss.priors import prior_boxes
 
 from ..criteria import Case, grids
 from ..golden import Array
-from .heads import decoded, priors_of, side_of, spread, squares, whole
-from .images import Choices, Evaluated, Image, Piece, moved_labels, read_boxes
+from .heads import by_batch_or_image, claims, decoded, image_of, priors_of, side_of, spread, squares, whole
+from .images import Choices, Evaluated, Piece, moved_labels, read_boxes
 from .yolov3 import class_term, weights
 
 FREE: dict[str, Any] = {
@@ -23,6 +23,7 @@ FREE: dict[str, Any] = {
     "class_loss": "softmax", "claimants": "all", "no_object_rows": "others", "images_seen": 0, "warm_up_weight": WARM_UP_WEIGHT,
     "match": "prior",
 }  # fmt: skip
+normalizer = by_batch_or_image
 
 
 def base(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -31,12 +32,6 @@ def base(parameters: Mapping[str, Any]) -> dict[str, Any]:
     found = {**FREE, **DIALECTS[parameters.get("dialect", "paper")], **given}
     kind = "squares" if found.pop("through_sigmoid") else "entropy"
     return {**found, "places": kind, "objectness_loss": kind, "warm_up": "at_first" if found["warm_up"] else "never"}
-
-
-def normalizer(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Which normaliser each term of a setting has."""
-    name = {"batch": "batch", "image": "image_mean"}.get(str(parameters.get("normalizer")), "no_division")
-    return dict.fromkeys(("box", "objectness", "classes"), name)
 
 
 def through(kind: str, logits: Array, targets: Array) -> tuple[Array, Array]:
@@ -98,21 +93,10 @@ def evaluate(case: Case, c: Choices) -> Evaluated:
             away = cells_away(own, priors[positive], c["dialect"]) * priors[positive][:, 4:]
             wanted[positive] = boxes.iou(predicted[positive] + np.tile(away, 2), own)
         value, slope = objectness_term(values[:, 4], index, wanted, c)
-        claimed = np.zeros((len(priors), classes))
-        for prior, j in found.pairs:
-            if labels[j] >= 0:
-                claimed[prior, labels[j]] = 1
+        claimed = claims(found.pairs, labels, len(priors), classes)
         by_class, class_slope = np.zeros(0), np.zeros((0, classes))
         if len(positive):
             by_class, class_slope = class_term(values[positive, 5:], claimed[positive], labels[index[positive]], c)
-        counted, every = int((index != IGNORE).sum()), np.arange(len(priors))
-        terms = {
-            "box": Piece(total, spread(case, box_rows, slice(0, 4), slopes, values), 4 * len(priors), 4 * len(positive)),
-            "objectness": Piece(float(value.sum()), spread(case, every, 4, slope, values), len(priors), counted),
-            "classes": Piece(
-                float(by_class.sum()), spread(case, positive, slice(5, None), class_slope, values), len(priors) * classes,
-                len(positive) * classes,
-            ),
-        }  # fmt: skip
-        images.append(Image(terms, len(positive), len(priors), len(truths), counted))
+        piece = Piece(total, spread(case, box_rows, slice(0, 4), slopes, values), 4 * len(priors), 4 * len(positive))
+        images.append(image_of(case, values, index, len(truths), box=piece, objectness=(value, slope), classes=(by_class, class_slope)))
     return Evaluated(images)

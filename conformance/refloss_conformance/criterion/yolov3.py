@@ -13,25 +13,20 @@ from refloss.priors import yolo_priors
 
 from ..criteria import Case, grids
 from ..golden import Array
-from .heads import heads, rows
-from .images import Choices, Evaluated, Image, Piece, moved_labels, read_boxes
+from .heads import by_batch_or_image, claims, image_of, rows, spread
+from .images import Choices, Evaluated, Piece, moved_labels, read_boxes
 
 FREE: dict[str, Any] = {
     "label_shift": 0, "boxes_read_as": "xyxy", "ignored": "ignored", "ignored_by": "predictions", "places": "entropy", "size_factor": 0.5,
     "objectness": "one", "class_loss": "sigmoid", "claimants": "all", "no_object_weight": 1.0,
 }  # fmt: skip
+normalizer = by_batch_or_image
 
 
 def base(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The choices of a setting."""
     table = DIALECTS[parameters.get("dialect", "paper")]
     return {**FREE, **table, **{name: value for name, value in parameters.items() if value is not None}}
-
-
-def normalizer(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Which normaliser each term of a setting has."""
-    name = {"batch": "batch", "image": "image_mean"}.get(str(parameters.get("normalizer")), "no_division")
-    return dict.fromkeys(("box", "objectness", "classes"), name)
 
 
 def box_term(codes: Array, priors: Array, own: Array, c: Choices) -> tuple[Array, Array]:
@@ -81,11 +76,8 @@ def evaluate(case: Case, c: Choices) -> Evaluated:
         positive = np.flatnonzero(index >= 0)
         own, labels = truths[index[positive]], moved_labels(truth["gt_labels"], c["label_shift"], classes)
         times = weights(own, side, c)
-        box, by_codes = box_term(codes[positive], priors[positive], own, c) if len(positive) else (np.zeros(0), np.zeros((0, 4)))
-        claimed = np.zeros((len(priors), classes))
-        for prior, j in found.pairs:
-            if labels[j] >= 0:
-                claimed[prior, labels[j]] = 1
+        of_box, by_codes = box_term(codes[positive], priors[positive], own, c) if len(positive) else (np.zeros(0), np.zeros((0, 4)))
+        claimed = claims(found.pairs, labels, len(priors), classes)
         last = labels[index[positive]] if len(positive) else np.zeros(0, np.int64)
         by_class, class_slope = (
             class_term(logits[positive], claimed[positive], last, c) if len(positive) else (np.zeros(0), np.zeros((0, classes)))
@@ -95,15 +87,10 @@ def evaluate(case: Case, c: Choices) -> Evaluated:
             wanted[positive] = boxes.iou(predicted[positive], own)
         weight = np.where(index >= 0, 1.0, np.where(index == IGNORE, 0.0, c["no_object_weight"]))
         value, slope = losses.binary_cross_entropy.value_and_grad(objectness, wanted)
-        spread = {name: np.zeros_like(whole) for name in ("box", "objectness", "classes")}
-        spread["box"][positive, :4] = times[:, None] * by_codes
-        spread["objectness"][:, 4] = slope * weight
-        spread["classes"][positive, 5:] = class_slope
-        counted = float((index != IGNORE).sum())
-        terms = {
-            "box": Piece(float((times * box).sum()), heads(spread["box"], case), 4 * len(priors), 4 * len(positive)),
-            "objectness": Piece(float((value * weight).sum()), heads(spread["objectness"], case), len(priors), counted),
-            "classes": Piece(float(by_class.sum()), heads(spread["classes"], case), len(priors) * classes, len(positive) * classes),
-        }
-        images.append(Image(terms, len(positive), len(priors), len(truths), int(counted)))
+        box = Piece(
+            float((times * of_box).sum()), spread(case, positive, slice(0, 4), times[:, None] * by_codes, whole),
+            4 * len(priors), 4 * len(positive),
+        )  # fmt: skip
+        weighted = (value * weight, slope * weight)
+        images.append(image_of(case, whole, index, len(truths), box=box, objectness=weighted, classes=(by_class, class_slope)))
     return Evaluated(images)

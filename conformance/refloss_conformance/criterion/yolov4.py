@@ -12,8 +12,22 @@ from refloss.criteria.yolov4 import DIALECTS
 from ..criteria import Case, grids
 from ..golden import Array
 from .box import ON_BOXES, on_boxes
-from .heads import by_codes, decoded, grid_of, priors_of, side_of, sigmoid, smoothed, softmax, spread, whole
-from .images import Choices, Evaluated, Image, Piece, moved_labels, read_boxes
+from .heads import (
+    by_batch_or_image,
+    by_codes,
+    claims,
+    decoded,
+    grid_of,
+    image_of,
+    priors_of,
+    side_of,
+    sigmoid,
+    smoothed,
+    softmax,
+    spread,
+    whole,
+)
+from .images import Choices, Evaluated, Piece, moved_labels, read_boxes
 
 FREE: dict[str, Any] = {
     "iou_threshold": 0.213, "ignore_threshold": 0.7, "box_loss": "ciou", "box_weight": 0.07, "objectness_weight": 1.0,
@@ -21,18 +35,13 @@ FREE: dict[str, Any] = {
     "objectness": "one", "class_loss": "sigmoid", "claimants": "all", "boxes_of": "all", "scale_xy": "own", "sizes": "exp",
     "no_object_weight": 1.0,
 }  # fmt: skip
+normalizer = by_batch_or_image
 
 
 def base(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """The choices of a setting."""
     given = {name: value for name, value in parameters.items() if value is not None}
     return {**FREE, **DIALECTS[parameters.get("dialect", "paper")], **given}
-
-
-def normalizer(parameters: Mapping[str, Any]) -> dict[str, str]:
-    """Which normaliser each term of a setting has."""
-    name = {"batch": "batch", "image": "image_mean"}.get(str(parameters.get("normalizer")), "no_division")
-    return dict.fromkeys(("box", "objectness", "classes"), name)
 
 
 def scales(case: Case, c: Choices) -> Array:
@@ -92,28 +101,18 @@ def evaluate(case: Case, c: Choices) -> Evaluated:
         last = np.stack([positive, index[positive]], axis=1)
         prior, j = (last if c["boxes_of"] == "last" else pairs).T
         box, by_code = box_term(values[prior, :4], priors[prior], scale[prior], truths[j], c, side)
-        claimed = np.zeros((len(priors), classes))
-        for p, truth_of in last if c["claimants"] == "last" else pairs:
-            if labels[truth_of] >= 0:
-                claimed[p, labels[truth_of]] = 1
+        claimed = claims(last if c["claimants"] == "last" else pairs, labels, len(priors), classes)
         by_class, class_slope = classes_of(values[positive, 5:], claimed[positive], c)
         wanted = (index >= 0).astype(np.float64)
         if c["objectness"] == "iou" and len(positive):
             wanted[positive] = boxes.iou(predicted[positive], truths[index[positive]])
         value, slope = losses.binary_cross_entropy.value_and_grad(values[:, 4], wanted)
         weight = np.where(index >= 0, 1.0, np.where(index == IGNORE, 0.0, c["no_object_weight"])) * c["objectness_weight"]
-        counted, every = int((index != IGNORE).sum()), np.arange(len(priors))
         numbers = 1 if c["box_loss"] in ON_BOXES else 4
-        terms = {
-            "box": Piece(
-                float(c["box_weight"] * box.sum()), spread(case, prior, slice(0, 4), c["box_weight"] * by_code, values),
-                numbers * len(priors), numbers * len(prior),
-            ),
-            "objectness": Piece(float((weight * value).sum()), spread(case, every, 4, weight * slope, values), len(priors), counted),
-            "classes": Piece(
-                float(by_class.sum()), spread(case, positive, slice(5, None), class_slope, values), len(priors) * classes,
-                len(positive) * classes,
-            ),
-        }  # fmt: skip
-        images.append(Image(terms, len(positive), len(priors), len(truths), counted))
+        piece = Piece(
+            float(c["box_weight"] * box.sum()), spread(case, prior, slice(0, 4), c["box_weight"] * by_code, values),
+            numbers * len(priors), numbers * len(prior),
+        )  # fmt: skip
+        objectness = (weight * value, weight * slope)
+        images.append(image_of(case, values, index, len(truths), box=piece, objectness=objectness, classes=(by_class, class_slope)))
     return Evaluated(images)

@@ -3,6 +3,7 @@
 from typing import Any
 
 from . import sigmoid_steps  # noqa: F401  (the templates take slips)
+from .gamma_words import EFFECT, GAMMA_OFF, alpha_for_gamma
 from .sigmoid import FOCAL, SIGMOID
 from .steps import Slip
 
@@ -159,23 +160,9 @@ _alpha(
     },
 )
 
-_focal = Slip(FOCAL, "home-made focal losses", "Easy and hard examples are weighted otherwise than gamma says.")
-_focal(
-    "gamma_off",
-    "gamma is {constant}",
-    {
-        word: {"exponent": lambda w, f=f: f(w.gamma)}
-        for word, f in (
-            ("gamma + 1", lambda g: g + 1),
-            ("gamma - 1", lambda g: g - 1),
-            ("2 gamma", lambda g: 2 * g),
-            ("gamma / 2", lambda g: g / 2),
-            ("always 0", lambda g: 0),
-            ("always 1", lambda g: 1),
-        )
-    },
-)
-_focal("gamma_is_alpha", "alpha is used for gamma", {"exponent": lambda w: w.gamma if w.alpha is None else w.alpha})
+_focal = Slip(FOCAL, "home-made focal losses", EFFECT)
+_focal("gamma_off", "gamma is {constant}", GAMMA_OFF)
+_focal("gamma_is_alpha", "alpha is used for gamma", {"exponent": alpha_for_gamma})
 _focal(
     "gamma_on_the_cross_entropy",
     "the power gamma is taken of {constant}",

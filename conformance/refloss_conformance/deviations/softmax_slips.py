@@ -5,6 +5,7 @@ from typing import Any
 
 from refloss._engine.check import IGNORE
 
+from .gamma_words import EFFECT, GAMMA_OFF, alpha_for_gamma
 from .softmax import SOFTMAX
 from .steps import Slip, Step, Steps, Work, in_steps
 
@@ -76,23 +77,9 @@ _class(
     },
 )
 
-_focal = Slip(FOCAL, "home-made focal losses", "Easy and hard examples are weighted otherwise than gamma says.")
-_focal(
-    "softmax_gamma_off",
-    "gamma is {constant}",
-    {
-        word: {"exponent": lambda w, f=f: f(w.gamma)}
-        for word, f in (
-            ("gamma + 1", lambda g: g + 1),
-            ("gamma - 1", lambda g: g - 1),
-            ("2 gamma", lambda g: 2 * g),
-            ("gamma / 2", lambda g: g / 2),
-            ("always 0", lambda g: 0),
-            ("always 1", lambda g: 1),
-        )
-    },
-)
-_focal("softmax_gamma_is_alpha", "alpha is used for gamma", {"exponent": lambda w: w.gamma if w.alpha is None else w.alpha})
+_focal = Slip(FOCAL, "home-made focal losses", EFFECT)
+_focal("softmax_gamma_off", "gamma is {constant}", GAMMA_OFF)
+_focal("softmax_gamma_is_alpha", "alpha is used for gamma", {"exponent": alpha_for_gamma})
 _focal(
     "softmax_modulator_otherwise",
     "(1 - p)^gamma is {constant}",

@@ -10,12 +10,12 @@ import numpy as np
 from .. import engine
 from ..cases import Batch, batches, known, load, missing_dtype
 from ..errors import UsageError
-from ..mapping import same
+from ..mapping import must_have, nothing_has, same
+from ..vectors import USUAL_DTYPES
 from . import messages
 from .messages import Declined, Program, Result
 from .talk import Outcome, Talk
 
-DTYPES = ("float32", "float64")
 Step = Callable[[str, int, int], None]
 
 
@@ -69,7 +69,7 @@ def ask(talk: Talk, program: Program, request: Request, step: Step = lambda *_: 
     arrays = known(request.loss).arrays
     if request.loss not in program.losses:
         raise UsageError(f"{request.program}: it states no {request.loss}, only {', '.join(program.losses) or 'nothing at all'}")
-    asked = Asked({dtype: _why_not(program, dtype) for dtype in request.dtypes or DTYPES})
+    asked = Asked({dtype: _why_not(program, dtype) for dtype in request.dtypes or USUAL_DTYPES})
     todo = batches(request.loss, [dtype for dtype, reason in asked.dtypes.items() if reason is None])
     for done, batch in enumerate(todo):
         step(batch.group, done, len(todo))
@@ -99,13 +99,9 @@ def _words(request: Request) -> list[str]:
         raise UsageError("--command is empty; give it as in a shell, such as --command 'node harness.js'")
     if not request.timeout > 0:
         raise UsageError(f"--timeout is a positive number of seconds, not {request.timeout}")
-    defaults = known(request.loss).defaults
-    for name in request.only:
-        if name not in defaults:
-            raise UsageError(f"--param {name}=...: {request.loss} has no parameter {name!r}, it has {', '.join(defaults) or 'none'}")
+    must_have(known(request.loss).defaults, request.only, request.loss)
     if not any(all(same(group.parameters[k], v) for k, v in request.only.items()) for group in load(request.loss).groups):
-        held = ", ".join(f"{name}={value!r}" for name, value in request.only.items())
-        raise UsageError(f"no golden vectors of {request.loss} have {held}; refloss show {request.loss} lists the settings that have")
+        raise nothing_has(request.only, request.loss)
     return words
 
 
