@@ -105,6 +105,25 @@ def test_reduction_other_than_stated(does: str, stated: str) -> None:
     assert [(f["kind"], f["name"]) for f in report["findings"]] == [("deviation", f"{does}_for_{stated}")]
 
 
+@pytest.mark.parametrize(
+    ("function", "stated", "finding"),
+    [
+        ("focal_per_positive", "none", ("note", "positives_over_everything")),  # the paper's normaliser
+        ("focal_per_positive", "mean", ("deviation", "positives_for_mean")),
+        ("softmax_per_foreground", "sum", ("deviation", "positives_for_sum")),
+        ("focal_mean_of_rows", "none", ("note", "mean_over_the_last_axis")),
+        ("focal_by_its_root", "none", ("deviation", "unknown_reduction")),
+        ("focal_by_its_root", "mean", ("deviation", "unknown_reduction")),
+    ],
+)
+def test_what_divides_a_sum(function: str, stated: str, finding: tuple[str, str]) -> None:
+    """The number of positives is the number of cases where all of them are positive: it once passed for the mean."""
+    loss = "focal_loss" if function.startswith("focal") else "softmax_cross_entropy_with_integer_labels"
+    report = run(Request(f"wrong_losses:{function}", loss, reduction=stated, dtypes=("float64",)))
+    assert [(f["kind"], f["name"]) for f in report["findings"]] == [finding]
+    assert report["strict"] == (finding[0] == "note")
+
+
 def test_softmax_of_a_vector_of_logits() -> None:
     report = run(Request("wrong_losses:focal_softmax", "focal_loss", only={"alpha": 0.25, "gamma": 2.0}, dtypes=("float64",)))
     assert "softmax_for_sigmoid" in [f["name"] for f in report["findings"]]

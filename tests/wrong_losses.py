@@ -227,3 +227,20 @@ def focal_swapped_mean(logits: Tensor, targets: Tensor, alpha: float | None = 0.
 
 def focal_swapped_sum(logits: Tensor, targets: Tensor, alpha: float | None = 0.25, gamma: float = 2.0) -> Tensor:
     return focal_alpha_swapped(logits, targets, alpha, gamma).sum()
+
+
+def focal_per_positive(logits: Tensor, targets: Tensor, alpha: float | None = 0.25, gamma: float = 2.0) -> Tensor:
+    return focal_sum(logits, targets, alpha, gamma) / (targets > 0).sum().clamp(min=1)
+
+
+def focal_mean_of_rows(logits: Tensor, targets: Tensor, alpha: float | None = 0.25, gamma: float = 2.0) -> Tensor:
+    assert logits.ndim == 2
+    return _focal(logits, targets, alpha, gamma).mean(-1)
+
+
+def focal_by_its_root(logits: Tensor, targets: Tensor, alpha: float | None = 0.25, gamma: float = 2.0) -> Tensor:
+    return focal_sum(logits, targets, alpha, gamma) / max(1, logits.numel()) ** 0.5
+
+
+def softmax_per_foreground(logits: Tensor, labels: Tensor) -> Tensor:
+    return torch.nn.functional.cross_entropy(logits, labels, reduction="sum") / (labels > 0).sum().clamp(min=1)

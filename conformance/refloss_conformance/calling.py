@@ -1,5 +1,7 @@
 """Calling somebody's loss: the shapes it takes, what it reduces, and the smoke test that tells a broken mapping from a broken loss."""
 
+import contextlib
+import functools
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
@@ -14,6 +16,7 @@ from .gradients import UPSTREAM
 from .mapping import Plan
 from .target import one_line
 
+NORMALIZED = ("mean", "sum", "positives")  # what a batch may give
 CLOSE = 1e-3
 
 
@@ -161,9 +164,11 @@ def _scalar(caller: Caller, easy: Batch, column: bool) -> float | None:
 
 def _reduction(caller: Caller, easy: Batch, manner: Manner) -> Manner:
     """A batch gives one number: is it the mean or the sum of its cases? If only along the last axis, hand over columns."""
-    single = caller.batch(easy, manner).value.reshape(len(easy), -1).sum(axis=1)
-    whole = _scalar(caller, easy, manner.column)
-    name = _which(single, whole)
+    names = _which(caller, easy, manner)
+    for batch in _mixed(caller.kind, easy):  # where some are positive, what divides by their number gives no mean
+        with contextlib.suppress(CannotCall):  # it takes no codes, perhaps
+            names &= _which(caller, batch, manner)
+    name = _first(names)
     if caller.kind == "elementwise" and not manner.column:
         try:
             caller.batch(easy, Manner(column=True))
@@ -173,13 +178,30 @@ def _reduction(caller: Caller, easy: Batch, manner: Manner) -> Manner:
     return Manner(column=manner.column, alone=True, reduction=name, over="everything")
 
 
-def _which(single: Array, whole: float | None) -> str:
-    if whole is None:
-        return "unknown"
-    for name, value in (("mean", float(single.mean())), ("sum", float(single.sum()))):
-        if np.isclose(whole, value, rtol=CLOSE, atol=0):
-            return name
-    return "unknown"
+def _mixed(kind: str, easy: Batch) -> list[Batch]:
+    """The same cases, some of them positive, or of a foreground class."""
+    patterns = {"elementwise": [(1, 1, 0)], "labels": [(0, 0, -1), (1, 1, 0)], "rows": [(1, 1, 0)]}.get(kind, [])
+    second = easy.second
+    return [Batch(**{**vars(easy), "second": np.resize(np.array(some, second.dtype), second.shape)}) for some in patterns]
+
+
+def _which(caller: Caller, batch: Batch, manner: Manner) -> set[str]:
+    """What the number for all cases may be of the numbers for each alone."""
+    single = caller.batch(batch, manner).value.reshape(len(batch), -1).sum(axis=1)
+    return _names(batch, single, _scalar(caller, batch, manner.column))
+
+
+def _names(batch: Batch, single: Array, whole: float | None) -> set[str]:
+    least = (-1, 0) if batch.second.dtype.kind == "i" else (0,)  # a positive has a class, or one that is not the background's
+    counts = {max(1, int(np.count_nonzero(batch.second > code))) for code in least}
+    by = {"mean": {len(batch)}, "sum": {1}, "positives": counts}
+    total = float(single.sum())
+    close = functools.partial(np.isclose, whole, rtol=CLOSE, atol=0)
+    return set() if whole is None else {name for name in NORMALIZED if any(close(total / count) for count in by[name])}
+
+
+def _first(names: set[str]) -> str:
+    return next((name for name in NORMALIZED if name in names), "unknown")
 
 
 def _coupling(caller: Caller, easy: Batch, manner: Manner, together: Outcome) -> Manner:
@@ -211,4 +233,4 @@ def _last_axis(caller: Caller, easy: Batch, single: Array) -> Manner:
         return Manner(column=True)
     if value.size != 1 or len(easy) == 1:
         return Manner(column=True)
-    return Manner(column=True, reduction=_which(single, float(value.reshape(()))), over="the last axis")
+    return Manner(column=True, reduction=_first(_names(easy, single, float(value.reshape(())))), over="the last axis")

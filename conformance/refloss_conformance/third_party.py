@@ -20,6 +20,10 @@ RETURNS = ("value", "value_and_grad", "similarity")
 REDUCTIONS = ("none", "mean", "sum")
 EASY = 3
 FLUSHING = ("tensorflow", "jax")  # their CPU code reads subnormal numbers as 0
+REDUCED = {
+    "mean": "the mean", "sum": "the sum", "positives": "the sum divided by the number of positives",
+    "unknown": "a single number that is neither the mean nor the sum of its cases",
+}  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -71,12 +75,16 @@ def _findings(manner: Manner, stated: str) -> list[dict[str, str]]:
         text = f"{stated} for a batch was stated, and a value for each case is returned"
         found.append({"kind": "deviation", "name": f"none_for_{stated}", "text": text, "effect": "No reduction takes place."})
         return found
-    over = f" over {manner.over}" if manner.over else ""
-    if stated == "none":
-        text = f"it reduces by itself: the {manner.reduction}{over}; cases were handed over so that this does not matter"
+    what = REDUCED[manner.reduction] + (f" over {manner.over}" if manner.over else "")
+    if manner.reduction == "unknown":
+        text = f"for a batch it returns {what}"
+        effect = "What a case weighs depends on the others, in a way that cases handed over alone do not show."
+        found.append({"kind": "deviation", "name": "unknown_reduction", "text": text, "effect": effect})
+    elif stated == "none":
+        text = f"it reduces by itself: {what}; cases were handed over so that this does not matter"
         found.append({"kind": "note", "name": f"{manner.reduction}_over_{manner.over.replace(' ', '_')}", "text": text, "effect": ""})
     else:
-        text = f"{manner.reduction}{over} for the stated {stated}"
+        text = f"{what} for the stated {stated}"
         effect = "The gradient is scaled by the number of elements, so the learning rate and the balance with other losses depend on it."
         found.append({"kind": "deviation", "name": f"{manner.reduction}_for_{stated}", "text": text, "effect": effect})
     return found

@@ -15,7 +15,6 @@ import numpy as np
 from ..criteria import Criteria
 from ..golden import Array
 from ..vectors import EPS
-from . import yolo_deviations as _yolo_deviations  # noqa: F401  (registers them)
 from .deviations import Candidate, applicable
 from .evaluators import MODULES, base, evaluate, normalizer
 from .images import Evaluated
