@@ -10,9 +10,11 @@ import sys
 
 import pytest
 
+from refloss_conformance import scenes
 from refloss_conformance.cases import batches, has_vectors, known
 from refloss_conformance.program import messages
 from refloss_conformance.program.check import Request, ask, run
+from refloss_conformance.program.scene_messages import Question
 from refloss_conformance.program.session import LONGEST_LINE, MOST_HELD
 from refloss_conformance.program.talk import IN_A_ROW, NAMES, PATIENCE, Talk
 from refloss_conformance.vectors import USUAL_DTYPES
@@ -127,18 +129,42 @@ def test_harnesses_refuse_what_they_do_not_know(command, c_harness):
     messages.validate(answers[2], "run_answer")
 
 
+def conversation(which):
+    """(questions, answers) of one of the conversations on the page, each of which is valid."""
+    said = re.findall(r"^    ([<>]) (.*)$", PAGE, re.MULTILINE)
+    starts = [i for i, (_, text) in enumerate(said) if '"cmd":"start"' in text]
+    mine = said[starts[which] : [*starts, None][which + 1]]
+    asked, shown = ([json.loads(text) for mark, text in mine if mark == wanted] for wanted in "><")
+    for question, answer in zip(asked, [*shown, None], strict=True):
+        messages.validate(question, "run_scene" if "function" in question else question["cmd"])
+        if answer is not None:
+            messages.validate(answer, f"{question['cmd']}_answer")
+    return asked, shown
+
+
+def order(definition):
+    return list(json.loads(messages.SCHEMA.read_text("utf-8"))["$defs"][definition]["properties"])
+
+
 @pytest.mark.parametrize("command", COMMANDS)
 def test_the_conversation_on_the_page(command, c_harness):
     """What the page shows is valid, and is what a harness answers."""
-    asked = [json.loads(line) for line in re.findall(r"^    > (.*)$", PAGE, re.MULTILINE)]
-    shown = [json.loads(line) for line in re.findall(r"^    < (.*)$", PAGE, re.MULTILINE)]
-    for question, answer in zip(asked, [*shown, None], strict=True):
-        messages.validate(question, question["cmd"])
-        if answer is not None:
-            messages.validate(answer, f"{question['cmd']}_answer")
+    asked, shown = conversation(0)
     start, results = talk_to(c_harness if command == "c" else command, *asked)
     assert results == shown[1] and start["seq"] == 0 and set(shown[0]["losses"]) < set(start["losses"])
-    assert list(asked[1]) == [key for key in json.loads(messages.SCHEMA.read_text())["$defs"]["run"]["properties"] if key != "upstream"]
+    assert list(asked[1]) == [key for key in order("run") if key != "upstream"]
+
+
+@needs_node
+def test_the_conversation_about_scenes_on_the_page():
+    asked, shown = conversation(1)
+    start, *results = talk_to(NODE, *asked)
+    assert results == shown[1:] and set(start["functions"]) == set(shown[0]["functions"])
+    for question in asked[1:3]:
+        file = scenes.load(question["function"])
+        (scene,) = (one for one in file.scenes if [one.id] == question["cases"])
+        assert messages.encode(question) == Question(file, scene, question["dtype"]).letter(question["seq"])
+        assert list(question) == order("run_scene")
 
 
 def test_the_whole_harness_on_the_page_passes(tmp_path):
@@ -154,6 +180,9 @@ def test_the_page_names_everything():
     for name in LOSSES:
         assert all(f"`{parameter}`" in PAGE for parameter in known(name).defaults), name
         assert all(f"`{array}`" in PAGE for array in known(name).arrays), name
+    parts = {(name, part.kind) for function in scenes.names() for name, part in scenes.load(function).parts.items()}
+    rows = re.findall(r"^\| (`.*) \| (\w+) \|", PAGE, re.MULTILINE)
+    assert {(name.strip("`"), kind) for names, kind in rows for name in names.split(", ")} == parts
     words = " ".join(PAGE.split())
     assert f"at most {messages.MOST} cases" in words and f"shorter than {messages.LONGEST + 1} bytes" in words
     assert f"more than {LONGEST_LINE // 10**6} MB, or {MOST_HELD // 10**6} MB" in words

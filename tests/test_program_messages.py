@@ -160,6 +160,8 @@ def test_a_program_s_own_words_cannot_steer_a_terminal():
         ({"errored": True, "message": "unknown protocol"}, "errored"), ({}, "misshapen"), ({"name": "x", "language": "C"}, "misshapen"),
         ({"name": "x", "language": "C", "losses": "l1_loss"}, "misshapen"), ({"name": 1, "language": "C", "losses": []}, "misshapen"),
         ({"name": "x", "language": "C", "losses": [], "dtypes": [1]}, "misshapen"),
+        ({"name": "x", "language": "C", "functions": "boxes.nms"}, "misshapen"),
+        ({"name": "x", "language": "C", "functions": ["boxes.nms"], "losses": 0}, "misshapen"),
     ],
 )  # fmt: skip
 def test_a_start_that_cannot_be_used(start, status):
@@ -171,7 +173,9 @@ def test_a_start_that_cannot_be_used(start, status):
 GOOD_START = {"seq": 0, "name": "x", "version": "1", "language": "C", "losses": ["l1_loss"]}
 
 
-@pytest.mark.parametrize("more", [{"protocol": 1}, {"losses": []}, {"dtypes": ["float"]}, {"version": 1}, {"gradients": "yes"}])
+@pytest.mark.parametrize(
+    "more", [{"protocol": 1}, {"losses": []}, {"functions": []}, {"dtypes": ["float"]}, {"version": 1}, {"gradients": "yes"}]
+)
 def test_the_schema_of_a_start(more):
     messages.validate(GOOD_START, "start_answer")
     with pytest.raises(Fault, match="breaks the schema"):

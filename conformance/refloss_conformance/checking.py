@@ -82,13 +82,16 @@ def document(arguments: argparse.Namespace, way: str, step: Step) -> dict[str, A
 
 
 def _program(arguments: argparse.Namespace, again: str, step: Step) -> dict[str, Any]:
-    from .program import check as program
+    from .program import check, scene_check
 
-    if arguments.loss_name in scenes.names() or arguments.loss_name.startswith("criteria."):
-        raise UsageError(f"--command checks losses and codings; {arguments.loss_name} is checked as a Python callable")
+    if arguments.loss_name.startswith("criteria."):
+        raise UsageError(f"--command checks losses, codings and golden scenes; {arguments.loss_name} is checked as a Python callable")
+    golden = arguments.loss_name in scenes.names()
+    if golden:
+        scene_command.fits(arguments)
     timeout = arguments.timeout or 10.0
-    request = program.Request(
+    request = check.Request(
         arguments.program, arguments.loss_name, values("--param", arguments.param), arguments.dtype or (), timeout, arguments.strict, again,
         max(60.0, timeout),
     )  # fmt: skip
-    return program.run(request, step)
+    return scene_check.run(request, step) if golden else check.run(request, step)

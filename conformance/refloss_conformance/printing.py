@@ -106,7 +106,7 @@ def callable_report(console: Console, report: dict[str, Any]) -> None:
     for finding in report["findings"]:
         mark = {"note": "[yellow]note[/]", "precision": "[red]precision[/]", "deviation": "[bold red]deviation[/]"}[finding["kind"]]
         console.print(f"{mark} {escape(finding['text'])}. {escape(finding['effect'])}".rstrip())
-    _troubles(console, report)
+    troubles(console, report)
     table = Table("", "cases", "strict", "training", "worst, in eps", "NaN or infinite")
     for what in ("value", "gradient"):
         part = report[what]
@@ -131,7 +131,7 @@ def not_run(console: Console, report: Mapping[str, Any]) -> None:
             console.print(f"[yellow]not run[/] {dtype['dtype']}: {escape(dtype['reason'])}")
 
 
-def _troubles(console: Console, report: dict[str, Any]) -> None:
+def troubles(console: Console, report: dict[str, Any]) -> None:
     """What went wrong apart from numbers, and the cases without an answer, by reason."""
     for trouble in report["troubles"]:
         console.print(f"[bold red]{trouble['name'].replace('_', ' ')}[/] {escape(trouble['text'])}")

@@ -55,12 +55,13 @@ def agrees(parts: Mapping[str, Part], got: Answer, wanted: Answer, dtype: str) -
 
 @dataclass(frozen=True)
 class Outcome:
-    """What was answered to one scene in one dtype: some parts, or what was raised."""
+    """What was answered to one scene in one dtype: some parts, or what was raised. status: of a program's lack of an answer, in a word."""
 
     scene: Scene
     dtype: str
     got: Answer | None
     raised: str = ""
+    status: str = ""
 
     @property
     def answered(self) -> bool:

@@ -1,4 +1,4 @@
-"""`refloss check MODULE:CALLABLE --as assign.max_iou`: from a callable to a report on golden scenes."""
+"""`refloss check MODULE:CALLABLE --as assign.max_iou`: from a callable to a report on golden scenes; and from any answers to one."""
 
 import math
 from collections.abc import Callable, Mapping, Sequence
@@ -6,6 +6,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from . import jsonable
+from .engine import Subject, Trouble, Unanswered
 from .errors import UsageError
 from .frameworks import framework
 from .mapping import Plan, fitted, free_names, must_fit, nothing_has
@@ -18,6 +19,8 @@ from .scenes import Scene, Scenes, load
 from .target import Target, locate
 from .vectors import INTERPRETATION, USUAL_DTYPES
 
+RAISES = ("errored", "crashed", "exited")  # how a program raises
+OURS = Codes()
 WITHOUT = ("raises_without_truths", "it raises where the image has no truth")
 
 
@@ -107,7 +110,12 @@ def run(request: Request, step: Callable[[str, int, int], None] = lambda *_: Non
     if not any(one.answered for one in done):
         said = done[0].raised
         raise UsageError(f"{the_plan.written(arrays)} does not work: {said}; check --map, --set and --pick against its arguments")
-    return _document(request, file, the_plan, arrays, codes, groups, done, refused)
+    subject = Subject(
+        target.spec, request.command, package=target.package, version=target.version, arrays=arrays, arguments=the_plan.arguments(),
+        constants=the_plan.constants,
+    )  # fmt: skip
+    dtypes = {name: refused.get(name) for name in request.dtypes or USUAL_DTYPES}
+    return document(subject, file, done, groups=groups, dtypes=dtypes, codes=codes)
 
 
 def _findings(file: Scenes, done: Sequence[Outcome]) -> tuple[list[dict[str, str]], list[Outcome]]:
@@ -133,35 +141,43 @@ def _findings(file: Scenes, done: Sequence[Outcome]) -> tuple[list[dict[str, str
     return found, rest
 
 
-def _document(
-    request: Request, file: Scenes, the_plan: Plan, arrays: str, codes: Codes, groups: list[dict[str, Any]], done: Sequence[Outcome],
-    refused: Mapping[str, str],
+def document(
+    subject: Subject, file: Scenes, done: Sequence[Outcome], *, groups: Sequence[Mapping[str, Any]], dtypes: Mapping[str, str | None],
+    codes: Codes = OURS, unanswered: Sequence[Unanswered] = (), troubles: Sequence[Trouble] = (),
 ) -> dict[str, Any]:  # fmt: skip
-    findings, rest = _findings(file, done)
+    """The whole report as a JSON document. dtypes: why each one that was asked for was not run, or None."""
+    works = 2 * sum(one.answered for one in done) > len(done)
+    findings, rest = _findings(file, [one for one in done if one.answered or not one.status or (works and _of_the_scene(one))])
     explanations = explain(file, rest)
     wrong = [one for one in done if not one.right(file.parts)]
-    named = bool(explanations) or any(one["kind"] != "note" for one in findings)
+    passed = bool(done) and not wrong and not troubles
+    named = bool(explanations) or any(one["kind"] != "note" for one in findings) or not failures(wrong)
     answered = sorted({name for one in done for name in one.got or ()})
     return {
-        "schema": 1, "report": "scenes", "interpretation": INTERPRETATION, "command": request.command, "function": file.function,
-        "via": "callable", "callable": the_plan.target.spec, "language": "Python",
-        "package": the_plan.target.package, "version": the_plan.target.version, "arrays": arrays,
-        "arguments": the_plan.arguments(),
-        "constants": jsonable.plain(the_plan.constants),
-        "codes": vars(codes), "answered": [name for name in file.parts if name in answered],
-        "dtypes": [{"dtype": name, "run": name not in refused, "reason": refused.get(name)} for name in request.dtypes or USUAL_DTYPES],
-        "groups": groups, "cases": len(done), "failed": len(wrong),
-        "raised": sum(not one.answered for one in done), "findings": findings, "passed": not wrong,
-        "worst": [_case(file, one) for one in _worst(wrong)],
-        "deviations": [_explanation(file, one) for one in explanations],
-        "known": "right" if not wrong else "named" if named else "unknown", "unknown": None, "failures": failures(wrong), "unanswered": [],
-        "troubles": [], "plots": [], "expected": None,
+        "schema": 1, "report": "scenes", "interpretation": INTERPRETATION, "command": subject.command, "function": file.function,
+        "via": subject.via, "callable": subject.callable, "language": subject.language, "package": subject.package,
+        "version": subject.version, "arrays": subject.arrays, "arguments": dict(subject.arguments),
+        "constants": jsonable.plain(subject.constants), "codes": vars(codes), "answered": [name for name in file.parts if name in answered],
+        "dtypes": [{"dtype": name, "run": reason is None, "reason": reason} for name, reason in dtypes.items()],
+        "groups": [dict(group) for group in groups], "cases": len(done), "failed": len(wrong),
+        "raised": sum(not one.answered for one in done), "findings": findings, "passed": passed,
+        "worst": [_case(file, one) for one in _worst(wrong)], "deviations": [_explanation(file, one) for one in explanations],
+        "known": "right" if passed else "named" if named else "unknown", "unknown": None, "failures": failures(wrong),
+        "unanswered": [vars(one) for one in unanswered], "troubles": [vars(one) for one in troubles], "plots": [], "expected": None,
     }  # fmt: skip
 
 
+def _of_the_scene(one: Outcome) -> bool:
+    """Whether a deviation, or an image without truths, may be why a program that mostly works does not answer this. What else befalls
+    it is named as its trouble, and leaves the other answers to be explained."""
+    raises = any(each.answer is None and one.dtype in each.dtypes for each in one.scene.deviations)
+    return one.status in RAISES and (raises or one.scene.inputs.get("gt_boxes") == [])
+
+
 def failures(wrong: Sequence[Outcome]) -> list[dict[str, Any]]:
-    """Every answer that is not right."""
-    return [{"id": one.scene.id, "dtype": one.dtype, "what": "answer", "error_eps": math.inf, "matters": True} for one in wrong]
+    """Every answer that is not right; what a program does not answer stands among what is unanswered."""
+    told = {"what": "answer", "error_eps": math.inf, "matters": True}
+    return [{"id": one.scene.id, "dtype": one.dtype, **told} for one in wrong if not one.status]
 
 
 def _worst(wrong: Sequence[Outcome]) -> list[Outcome]:

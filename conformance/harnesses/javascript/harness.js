@@ -1,7 +1,9 @@
 "use strict";
 // A refloss harness in JavaScript: refloss check --command "node harness.js" --as ciou_loss
 // Your own losses take the place of losses.js: name -> (first input, second input, parameters) -> [value, gradient].
+// Your own suppression or assigner takes the place of scenes.js: name -> (inputs, parameters) -> the answer.
 const losses = require("./losses.js");
+const scenes = require("./scenes.js");
 
 const number = (text) => ({ nan: NaN, inf: Infinity, "-inf": -Infinity })[text] ?? text;
 const plain = (x) => {
@@ -11,13 +13,14 @@ const plain = (x) => {
 
 function start({ protocol }) {
   if (protocol !== 1) return { errored: true, message: `unknown protocol ${protocol}` };
-  return { name: "harness.js", version: "1", language: "JavaScript", losses: Object.keys(losses) };
+  return { name: "harness.js", version: "1", language: "JavaScript", losses: Object.keys(losses), functions: Object.keys(scenes) };
 }
 
-function run({ loss, count, parameters, inputs }) {
-  if (!(loss in losses)) return { errored: true, message: `unknown loss ${loss}` };
-  const [first, second] = Object.values(inputs);
+function run({ loss, function: scene, count, parameters, inputs }) {
   const given = Object.fromEntries(Object.entries(parameters).map(([name, value]) => [name, number(value)]));
+  if (scene in scenes) return { results: [scenes[scene](inputs, given)] };
+  if (!(loss in losses)) return { errored: true, message: `unknown loss ${loss ?? scene}` };
+  const [first, second] = Object.values(inputs);
   const results = [];
   for (let i = 0; i < count; i++) {
     const [value, gradient] = losses[loss](first[i], second[i], given);

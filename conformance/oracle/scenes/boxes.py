@@ -1,5 +1,6 @@
 """Scenes of boxes.nms, batched_nms, soft_nms and select: thresholds, ties, and the order of what is kept."""
 
+import dataclasses
 import random
 from collections.abc import Callable, Mapping, Sequence
 from fractions import Fraction
@@ -195,7 +196,7 @@ def of_value(name: str, value: Any) -> Callable[[Mapping[str, Any]], bool]:
 
 
 NMS = (
-    INCLUSIVE,
+    dataclasses.replace(INCLUSIVE, seen="TensorFlow.js's nonMaxSuppression, ports"),
     pixels("boxes"),
     Deviation("order_of_the_input", "what is kept comes in the order of the input, not by score", "ports that return a mask",
               "Whoever cuts off after the first 100 keeps the wrong ones.", by_place),

@@ -43,6 +43,7 @@ FOUR, NINE = cells(2), cells(3)
 TEN = [(0, 0, 10, 10), (10, 0, 20, 10), (0, 10, 10, 20), (40, 40, 50, 50)]
 NESTED = [(0, 0, 10, 10), (0, 0, 10, 20), (0, 0, 20, 20), (5, 5, 15, 15), (20, 20, 40, 40), (30, 30, 40, 50)]
 LOW = {"low_quality_matches": True}
+HAIR = 1e-6  # no IoU of a scene lies that near a threshold but on it
 RPN = {"positive_threshold": 0.7, "negative_threshold": 0.3, "low_quality_matches": True}
 
 
@@ -185,13 +186,21 @@ class ExclusiveAt(Decisions):
 
 
 def exclusive(which: str) -> Deviation:
+    """At equal thresholds ExclusiveAt turns both comparisons; of the positive one alone it leaves an IoU at the threshold ignored."""
+
+    def answers(ask: Any, inputs: Any, parameters: Any) -> Any:
+        at = parameters[f"{which}_threshold"]
+        if parameters["positive_threshold"] == parameters["negative_threshold"]:
+            return ask(inputs, {**parameters, f"{which}_threshold": at + HAIR})
+        return ask(inputs, parameters, ExclusiveAt(at))
+
     return Deviation(
         f"exclusive_{which}_threshold",
         f"> for >= at the {which} threshold alone",
         "ports",
         "None in practice; answers differ where an IoU is exactly the threshold, as for boxes on a grid.",
-        lambda ask, inputs, parameters: ask(inputs, parameters, ExclusiveAt(parameters[f"{which}_threshold"])),
-        lambda parameters: bool(parameters["positive_threshold"] != parameters["negative_threshold"]),
+        answers,
+        lambda parameters: bool(which == "positive" or parameters["positive_threshold"] != parameters["negative_threshold"]),
     )
 
 

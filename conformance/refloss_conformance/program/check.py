@@ -1,4 +1,4 @@
-"""`refloss check --command TEXT --as LOSS`: from a program to a report."""
+"""`refloss check --command TEXT --as LOSS`: from a program to a report. Scenes are scene_check's."""
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence
@@ -14,7 +14,7 @@ from ..mapping import must_have, nothing_has, same
 from ..vectors import USUAL_DTYPES
 from . import messages
 from .messages import Declined, Program, Result
-from .talk import Outcome, Talk
+from .talk import Talk
 
 Step = Callable[[str, int, int], None]
 
@@ -35,8 +35,9 @@ class Request:
 
 def run(request: Request, step: Step = lambda *_: None) -> dict[str, Any]:
     """The whole check, as the JSON document that it prints."""
-    words = _words(request)
-    with Talk(words, request.timeout, request.start_timeout, request.strict) as talk:
+    words = split(request)
+    _exists(request)
+    with talk_to(words, request) as talk:
         program = talk.start() or Program(words[0], None, "unknown", (request.loss,))
         asked = ask(talk, program, request, step)
         talk.stop()
@@ -67,9 +68,8 @@ class Asked:
 def ask(talk: Talk, program: Program, request: Request, step: Step = lambda *_: None) -> Asked:
     """All cases of the request's loss."""
     arrays = known(request.loss).arrays
-    if request.loss not in program.losses:
-        raise UsageError(f"{request.program}: it states no {request.loss}, only {', '.join(program.losses) or 'nothing at all'}")
-    asked = Asked({dtype: _why_not(program, dtype) for dtype in request.dtypes or USUAL_DTYPES})
+    stated(request, "losses", program.losses)
+    asked = Asked({dtype: why_not(program, dtype) for dtype in request.dtypes or USUAL_DTYPES})
     todo = batches(request.loss, [dtype for dtype, reason in asked.dtypes.items() if reason is None])
     for done, batch in enumerate(todo):
         step(batch.group, done, len(todo))
@@ -79,7 +79,7 @@ def ask(talk: Talk, program: Program, request: Request, step: Step = lambda *_: 
             group.update(status="skipped", reason=f"{other}={batch.parameters[other]!r}: --param says otherwise")
             continue
         usable = batch.take(np.flatnonzero(~batch.with_subnormals())) if program.flushes_subnormals else batch
-        outcomes = [one for piece in messages.pieces(usable) for one in talk.outcomes(piece, arrays)]
+        outcomes = [one for piece in messages.pieces(usable) for one in talk.outcomes(messages.Cases(piece, arrays))]
         asked.answers += _answered(usable, outcomes)
         asked.unanswered += [
             engine.Unanswered(case, batch.dtype, one.status, one.reason, one.link)
@@ -89,8 +89,8 @@ def ask(talk: Talk, program: Program, request: Request, step: Step = lambda *_: 
     return asked
 
 
-def _words(request: Request) -> list[str]:
-    """The command, and every mistake that can be seen before it runs."""
+def split(request: Request) -> list[str]:
+    """The command, and every mistake in it and in --timeout that can be seen before it runs."""
     try:
         words = shlex.split(request.program)
     except ValueError as error:
@@ -99,20 +99,34 @@ def _words(request: Request) -> list[str]:
         raise UsageError("--command is empty; give it as in a shell, such as --command 'node harness.js'")
     if not request.timeout > 0:
         raise UsageError(f"--timeout is a positive number of seconds, not {request.timeout}")
-    must_have(known(request.loss).defaults, request.only, request.loss)
-    if not any(all(same(group.parameters[k], v) for k, v in request.only.items()) for group in load(request.loss).groups):
-        raise nothing_has(request.only, request.loss)
     return words
 
 
-def _why_not(program: Program, dtype: str) -> str | None:
+def talk_to(words: Sequence[str], request: Request) -> Talk:
+    return Talk(words, request.timeout, request.start_timeout, request.strict)
+
+
+def stated(request: Request, key: str, names: Sequence[str]) -> None:
+    """What is asked must be in the program's list of that key."""
+    if request.loss not in names:
+        raise UsageError(f"{request.program}: it states no {request.loss}, only {', '.join(names) or 'nothing at all'}, in {key}")
+
+
+def why_not(program: Program, dtype: str) -> str | None:
     """Why a dtype is not run, or None."""
     if program.dtypes is not None and dtype not in program.dtypes:
         return f"{program.name} does not state it"
     return missing_dtype(dtype)
 
 
-def _answered(batch: Batch, outcomes: Sequence[Outcome]) -> list[engine.Answered]:
+def _exists(request: Request) -> None:
+    """The parameters of --param, and a setting that has them."""
+    must_have(known(request.loss).defaults, request.only, request.loss)
+    if not any(all(same(group.parameters[k], v) for k, v in request.only.items()) for group in load(request.loss).groups):
+        raise nothing_has(request.only, request.loss)
+
+
+def _answered(batch: Batch, outcomes: Sequence[Result | Declined]) -> list[engine.Answered]:
     """The cases with numbers, as arrays of the vectors' shapes."""
     index = [i for i, one in enumerate(outcomes) if isinstance(one, Result)]
     numbers = [one for one in outcomes if isinstance(one, Result)]
@@ -123,7 +137,7 @@ def _answered(batch: Batch, outcomes: Sequence[Outcome]) -> list[engine.Answered
     return [engine.Answered(batch.take(index), np.array([one.value for one in numbers]), gradient)]
 
 
-def _tell(group: dict[str, Any], batch: Batch, usable: Batch, outcomes: Sequence[Outcome]) -> None:
+def _tell(group: dict[str, Any], batch: Batch, usable: Batch, outcomes: Sequence[Result | Declined]) -> None:
     """What became of a parameter setting."""
     declined = [one for one in outcomes if isinstance(one, Declined)]
     group["cases"] += len(outcomes) - len(declined)

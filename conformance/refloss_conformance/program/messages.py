@@ -9,9 +9,9 @@ import json
 import math
 import pathlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -20,6 +20,7 @@ from ..cases import Batch
 from ..golden import Array
 from ..gradients import UPSTREAM
 
+Read = TypeVar("Read")
 PROTOCOL = 1
 MOST = 64  # cases in a message, so that a crash loses few
 LONGEST = 65_535  # bytes of a line that we send, its newline included
@@ -43,7 +44,8 @@ class Program:
     name: str
     version: str | None
     language: str
-    losses: tuple[str, ...]
+    losses: tuple[str, ...] = ()
+    functions: tuple[str, ...] = ()  # those with golden scenes
     dtypes: tuple[str, ...] | None = None
     gradients: bool = True
     flushes_subnormals: bool = False
@@ -99,6 +101,27 @@ def pieces(batch: Batch) -> list[Batch]:
     return [batch.take(range(first, min(first + MOST, len(batch)))) for first in range(0, len(batch), MOST)]
 
 
+@dataclass(frozen=True)
+class Cases:
+    """A batch as a question to a program (see talk.Question)."""
+
+    batch: Batch
+    arrays: Sequence[str]
+
+    @property
+    def ids(self) -> Sequence[str]:
+        return self.batch.ids
+
+    def take(self, index: Sequence[int]) -> "Cases":
+        return Cases(self.batch.take(index), self.arrays)
+
+    def letter(self, seq: int) -> bytes:
+        return run(seq, self.batch, self.arrays)
+
+    def read(self, message: Mapping[str, Any], gradients: bool) -> list["Result | Declined"]:
+        return results(message, self.batch, gradients)
+
+
 def decode(line: bytes, strict: bool) -> dict[str, Any]:
     """A line as an object, whatever it holds."""
 
@@ -150,7 +173,7 @@ def validate(message: Any, name: str) -> None:
 def ordered(message: Mapping[str, Any], seq: int) -> None:
     got = message.get("seq")
     if got != seq or isinstance(got, (bool, float)):
-        raise Fault("misordered", f"an answer has seq {_cut(got)} where {seq} was asked" if "seq" in message else "an answer has no seq")
+        raise Fault("misordered", f"an answer has seq {cut(got)} where {seq} was asked" if "seq" in message else "an answer has no seq")
 
 
 def refusal(message: Mapping[str, Any]) -> Declined | None:
@@ -179,45 +202,55 @@ def program(message: Mapping[str, Any]) -> Program:
     for key in ("name", "language"):
         if not isinstance(message.get(key), str):
             raise Fault("misshapen", f"the answer to start has no text {key!r}")
-    losses, dtypes = message.get("losses"), message.get("dtypes")
-    for key, found in (("losses", losses), ("dtypes", [] if dtypes is None else dtypes)):
+    lists: dict[str, tuple[str, ...] | None] = {}
+    for key in ("losses", "functions", "dtypes"):
+        found = message.get(key)
+        if found is None and (key != "losses" or message.get("functions") is not None):
+            lists[key] = None
+            continue
         if not isinstance(found, list) or not all(isinstance(one, str) for one in found):
             raise Fault("misshapen", f"the answer to start has no list of names {key!r}")
-    assert isinstance(losses, list)
+        lists[key] = tuple(found)
     version, home = (tidy(str(message[key])) if message.get(key) is not None else None for key in ("version", "homepage"))
     return Program(
-        tidy(message["name"]), version, tidy(message["language"]), tuple(losses), None if dtypes is None else tuple(dtypes),
-        message.get("gradients", True) is True, message.get("flushes_subnormals") is True, home,
+        tidy(message["name"]), version, tidy(message["language"]), lists["losses"] or (), lists["functions"] or (),
+        lists["dtypes"], message.get("gradients", True) is True, message.get("flushes_subnormals") is True, home,
     )  # fmt: skip
 
 
 def results(message: Mapping[str, Any], batch: Batch, gradients: bool) -> list[Result | Declined]:
     """The answer to `run`: for each case a result, or why there is none."""
+
+    def read(one: Mapping[str, Any]) -> Result:
+        gradient = _numbers(one, "gradient", batch.first.shape[1:]) if gradients else None
+        return Result(_numbers(one, "value", batch.value.number.shape[1:]), gradient)
+
+    return each(message, len(batch), read)
+
+
+def each(message: Mapping[str, Any], count: int, read: Callable[[Mapping[str, Any]], Read]) -> list[Read | Declined]:
+    """What `read` makes of each of so many results; a result that is none costs only itself."""
     declined = refusal(message)
     if declined is not None:
-        return [declined] * len(batch)
+        return [declined] * count
     found = message.get("results")
     if not isinstance(found, list):
         raise Fault("misshapen", "an answer to run has neither results nor skipped nor errored")
-    if len(found) != len(batch):
-        raise Fault("misshapen", f"an answer has {len(found)} results for {len(batch)} cases")
-    return [_result(one, batch, gradients) for one in found]
+    if len(found) != count:
+        raise Fault("misshapen", f"an answer has {len(found)} results for {count} case{'' if count == 1 else 's'}")
+    return [_one(one, read) for one in found]
 
 
-def _result(one: Any, batch: Batch, gradients: bool) -> Result | Declined:
+def _one(one: Any, read: Callable[[Mapping[str, Any]], Read]) -> Read | Declined:
     if not isinstance(one, dict):
-        return Declined("misshapen", f"a result is no object: {_cut(one)}")
-    declined = refusal(one)
-    if declined is not None:
-        return declined
+        return Declined("misshapen", f"a result is no object: {cut(one)}")
     try:
-        gradient = _numbers(one, "gradient", batch.first.shape[1:]) if gradients else None
-        return Result(_numbers(one, "value", batch.value.number.shape[1:]), gradient)
+        return refusal(one) or read(one)
     except Fault as fault:
         return Declined(fault.status, fault.text)
 
 
-def _cut(found: Any) -> str:
+def cut(found: Any) -> str:
     return tidy(json.dumps(found)[:60])
 
 
@@ -226,16 +259,16 @@ def _numbers(one: Mapping[str, Any], key: str, shape: tuple[int, ...]) -> Array:
         raise Fault("misshapen", f"a result has no {key}")
     nested, name = one[key], f"{shape[0]} numbers" if shape else "a number"
     if isinstance(nested, list) != bool(shape) or (shape and len(nested) != shape[0]):
-        raise Fault("misshapen", f"a {key} is {_cut(nested)}, not {name}")
-    return np.array([_number(x, key) for x in nested] if shape else _number(nested, key), np.float64)
+        raise Fault("misshapen", f"a {key} is {cut(nested)}, not {name}")
+    return np.array([number(x, key) for x in nested] if shape else number(nested, key), np.float64)
 
 
-def _number(x: Any, key: str) -> float:
+def number(x: Any, key: str) -> float:
     if isinstance(x, str) and x.lower() in WORDS:
         return WORDS[x.lower()]
     if isinstance(x, bool) or not isinstance(x, (int, float)):
         hint = ' (JSON.stringify makes null of NaN; write "nan")' if x is None else ""
-        raise Fault("misshapen", f"a {key} holds {_cut(x)}, which is no number{hint}")
+        raise Fault("misshapen", f"a {key} holds {cut(x)}, which is no number{hint}")
     try:
         return float(x)
     except OverflowError:

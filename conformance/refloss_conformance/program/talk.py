@@ -9,13 +9,12 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Sequence
-from typing import Any, NoReturn
+from collections.abc import Mapping, Sequence
+from typing import Any, NoReturn, Protocol, TypeVar
 
-from ..cases import Batch
 from ..engine import Trouble
 from . import messages
-from .messages import Declined, Fault, Program, Result
+from .messages import Declined, Fault, Program
 from .session import Session
 
 PATIENCE = 6
@@ -25,7 +24,18 @@ NAMES = {  # a case's state -> the verdict about the program
     "hung": "hangs", "crashed": "crashes", "exited": "exits_early", "truncated": "truncated", "garbled": "garbled", "flooded": "floods",
     "misordered": "misordered", "misshapen": "misshapen", "invalid": "breaks_schema", "errored": "errors", "given_up": "given_up",
 }  # fmt: skip
-Outcome = Result | Declined
+Result = TypeVar("Result")
+Result_co = TypeVar("Result_co", covariant=True)
+
+
+class Question(Protocol[Result_co]):
+    """Cases that go into one message. take: some of them; read: what an answer says of each."""
+
+    @property
+    def ids(self) -> Sequence[str]: ...
+    def take(self, index: Sequence[int]) -> "Question[Result_co]": ...
+    def letter(self, seq: int) -> bytes: ...
+    def read(self, message: Mapping[str, Any], gradients: bool) -> Sequence[Result_co | Declined]: ...
 
 
 def _terminated(*_: Any) -> NoReturn:
@@ -78,34 +88,34 @@ class Talk:
             self._gradients, self._started = found.gradients, True
         return found
 
-    def outcomes(self, piece: Batch, arrays: Sequence[str]) -> list[Outcome]:
+    def outcomes(self, question: Question[Result]) -> list[Result | Declined]:
         """One for each case, come what may."""
         if self._given_up is None and self._session is None:
             began = time.monotonic()
             self.start()
             self._lost += time.monotonic() - began
         if self._given_up is not None:
-            self._count(self._given_up, piece)
-            return [self._given_up] * len(piece)
+            self._count(self._given_up, question.ids)
+            return [self._given_up] * len(question.ids)
         began = time.monotonic()
         try:
-            found = self._ask(piece, arrays)
+            found = self._ask(question)
         except Fault as fault:
             self._lost += time.monotonic() - began
             self._in_a_row += fault.status not in IN_STEP
-            return self._after(fault, piece, arrays)
+            return self._after(fault, question)
         self._in_a_row = 0
-        for i, one in enumerate(found):
+        for name, one in zip(question.ids, found, strict=True):
             if isinstance(one, Declined) and one.status != "skipped":
-                self._count(one, piece.take([i]))
+                self._count(one, [name])
         return found
 
-    def _count(self, one: Declined, piece: Batch) -> None:
-        self.note(NAMES[one.status], one.reason, len(piece), piece.ids[0])
+    def _count(self, one: Declined, ids: Sequence[str]) -> None:
+        self.note(NAMES[one.status], one.reason, len(ids), ids[0])
 
-    def _ask(self, piece: Batch, arrays: Sequence[str]) -> list[Outcome]:
-        message = self._answer(messages.run(self._seq, piece, arrays), self._timeout, "run_answer")
-        return messages.results(message, piece, self._gradients)
+    def _ask(self, question: Question[Result]) -> list[Result | Declined]:
+        message = self._answer(question.letter(self._seq), self._timeout, "run_answer")
+        return list(question.read(message, self._gradients))
 
     def _answer(self, letter: bytes, seconds: float, definition: str) -> dict[str, Any]:
         assert self._session is not None
@@ -116,22 +126,23 @@ class Talk:
             messages.validate(message, definition)
         return message
 
-    def _after(self, fault: Fault, piece: Batch, arrays: Sequence[str]) -> list[Outcome]:
+    def _after(self, fault: Fault, question: Question[Result]) -> list[Result | Declined]:
         if fault.status not in IN_STEP:
             self._end()
         if self._lost > PATIENCE * self._timeout and self._given_up is None:
             text = f"failures cost more than {PATIENCE} times the time limit of {self._timeout:g} s, so the rest was not asked"
             self._given_up = Declined("given_up", text)
-        if len(piece) == 1 or self._in_a_row > IN_A_ROW:
-            self._count(Declined(fault.status, fault.text), piece)
-            return [Declined(fault.status, fault.text)] * len(piece)
-        found: list[Outcome] = []
-        while len(found) < len(piece):
+        count = len(question.ids)
+        if count == 1 or self._in_a_row > IN_A_ROW:
+            self._count(Declined(fault.status, fault.text), question.ids)
+            return [Declined(fault.status, fault.text)] * count
+        found: list[Result | Declined] = []
+        while len(found) < count:
             done = len(found)
-            found += self.outcomes(piece.take(range(done, done + 1 if self._in_a_row <= IN_A_ROW else len(piece))), arrays)
-        if all(isinstance(one, Result) or one.status in ("skipped", "errored") for one in found):
-            text = f"{fault.text} (with {len(piece)} cases in a message, and with none of them alone)"
-            self.note(NAMES[fault.status], text, 0, piece.ids[0])
+            found += self.outcomes(question.take(range(done, done + 1 if self._in_a_row <= IN_A_ROW else count)))
+        if all(not isinstance(one, Declined) or one.status in ("skipped", "errored") for one in found):
+            text = f"{fault.text} (with {count} cases in a message, and with none of them alone)"
+            self.note(NAMES[fault.status], text, 0, question.ids[0])
         return found
 
     def stop(self) -> None:
