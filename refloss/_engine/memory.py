@@ -1,15 +1,14 @@
 """Memory for large results that is used again: pages fresh from the system cost more than the arithmetic that fills them.
 
 A loss and its gradient of 8 million float32 logits take 10 ms on two cores, and 11 ms more to be given 64 MB of zeroed pages; who
-trains asks for the same sizes at every step. So an array of 1 MiB or more is a view of a buffer that is kept here. While somebody
-holds the array, or anything that holds it (a view, a tensor, a memoryview), the buffer has a reference more, and is not handed out.
-`REFLOSS_KEEP_MB` bounds what is kept (256; 0 keeps nothing); the buffers longest unused go first.
+trains asks for the same sizes at every step. So the memory of an array of 1 MiB or more belongs to a lease, which whatever holds the
+array holds too: a view, a tensor, a memoryview. When the last of them goes, the lease ends, and the memory is kept here for the next.
+`REFLOSS_KEEP_MB` bounds what is kept (256; 0 keeps nothing); what was not used for longest goes first.
 """
 
+import itertools
 import math
 import os
-import sys
-from sys import getrefcount
 from typing import Any
 
 import numpy as np
@@ -21,37 +20,60 @@ LEAST = 1 << 20  # bytes; what is smaller malloc gives back from its own
 KEPT_MB = 256
 BLOCK = 1 << 16  # numbers of a piece that one thread sets to zero
 
-_kept: list[Array] = []  # the one used last is the last; only single list operations, so that threads need no lock and a fork breaks none
+# Free buffers, the one longest unused first. Single operations on the dictionary only: threads need no lock, and a fork breaks none.
+_free: dict[int, Array] = {}
+_turns = itertools.count()
 
 
-def _references_of_a_free_one() -> int:
-    """What getrefcount tells of a buffer that one local name holds: 2, or 1 since Python 3.14."""
-    buffer = np.empty(0, np.uint8)
-    return getrefcount(buffer)
+class _Lease:
+    """What an array's memory belongs to (its `base`, in the end)."""
+
+    __slots__ = ("buffer", "most")
+
+    def __init__(self, buffer: Array, most: int) -> None:
+        self.buffer, self.most = buffer, most
+
+    @property
+    def __array_interface__(self) -> dict[str, Any]:
+        return self.buffer.__array_interface__
+
+    def __del__(self, free: dict[int, Array] = _free, turns: "itertools.count[int]" = _turns) -> None:
+        free[next(turns)] = self.buffer  # bound as defaults: while the interpreter ends, the module's names may be gone
+        _shrink(free, self.most)
 
 
-FREE = _references_of_a_free_one()
-COUNTS = getattr(sys, "_is_gil_enabled", lambda: True)()  # without the GIL a count of references says nothing
+def _shrink(free: dict[int, Array], most: int) -> None:
+    kept = list(free.items())
+    spare = sum(buffer.size for _, buffer in kept) - most
+    for turn, buffer in kept:
+        if spare <= 0:
+            return
+        free.pop(turn, None)
+        spare -= buffer.size
 
 
 def limit() -> int:
     """How many bytes are kept at most."""
-    megabytes = os.environ.get("REFLOSS_KEEP_MB", "")
-    return (int(megabytes) if megabytes.isdecimal() else KEPT_MB) << 20 if COUNTS else 0
+    megabytes = os.environ.get("REFLOSS_KEEP_MB", "").strip()
+    return (int(megabytes) if megabytes.isdecimal() and len(megabytes) < 10 else KEPT_MB) << 20
 
 
 def empty(shape: int | tuple[int, ...], dtype: Any) -> Array:
-    """np.empty; a large one is a view of memory that was used before."""
-    size = math.prod(shape if isinstance(shape, tuple) else (shape,)) * np.dtype(dtype).itemsize
-    if size < LEAST or size > limit():
+    """np.empty; a large one may lie on memory that was used before."""
+    size, most = math.prod(shape if isinstance(shape, tuple) else (shape,)) * np.dtype(dtype).itemsize, limit()
+    if size < LEAST:
         return np.empty(shape, dtype)
-    buffer = _free(size)
+    if size > most:
+        _shrink(_free, most)  # the setting may have changed
+        return np.empty(shape, dtype)
+    buffer = _taken(size)
     if buffer is None:
-        buffer = np.empty(size, np.uint8)
-    array: Array = buffer[:size].view(dtype).reshape(shape)  # its base is the buffer, and so is that of any view of it
-    _kept.append(buffer)
-    while sum(kept.size for kept in list(_kept)) > limit():
-        del _kept[:1]  # its holders, if any, keep it alive
+        try:
+            buffer = np.empty(size, np.uint8)
+        except MemoryError:
+            _free.clear()
+            buffer = np.empty(size, np.uint8)
+    array: Array = np.asarray(_Lease(buffer, most))[:size].view(dtype).reshape(shape)
     return array
 
 
@@ -72,14 +94,9 @@ def zeros(shape: tuple[int, ...], dtype: Any) -> Array:
     return array
 
 
-def _free(size: int) -> Array | None:
-    """A kept buffer that nobody holds, of that size to twice that, taken off the list: until it is back no other thread sees it."""
-    for _ in range(len(_kept)):
-        try:
-            buffer = _kept.pop(0)
-        except IndexError:  # another thread has the rest
-            return None
-        if size <= buffer.size <= 2 * size and getrefcount(buffer) == FREE:
+def _taken(size: int) -> Array | None:
+    """A free buffer of that size or a quarter more: what is held for long should not hold much else."""
+    for turn, buffer in reversed(list(_free.items())):
+        if size <= buffer.size <= size + size // 4 and _free.pop(turn, None) is not None:  # no other thread was sooner
             return buffer
-        _kept.append(buffer)
     return None
