@@ -10,8 +10,8 @@ from refloss._engine.xp import numpy_xp
 from refloss_conformance.cases import batches, has_vectors
 from refloss_conformance.deviations import DEVIATIONS, Candidate, applicable, base_formula
 from refloss_conformance.deviations.grouping import lines
-from refloss_conformance.explain import evaluate
 from refloss_conformance.gradients import value_and_gradient
+from refloss_conformance.predict import evaluate
 from refloss_conformance.records import RECORDS
 from refloss_conformance.third_party import Request, run
 
@@ -105,23 +105,38 @@ def test_reduction_other_than_stated(does: str, stated: str) -> None:
     assert [(f["kind"], f["name"]) for f in report["findings"]] == [("deviation", f"{does}_for_{stated}")]
 
 
+SOFTMAX = "softmax_cross_entropy_with_integer_labels"
+
+
 @pytest.mark.parametrize(
-    ("function", "stated", "finding"),
+    ("function", "loss", "stated", "finding"),
     [
-        ("focal_per_positive", "none", ("note", "positives_over_everything")),  # the paper's normaliser
-        ("focal_per_positive", "mean", ("deviation", "positives_for_mean")),
-        ("softmax_per_foreground", "sum", ("deviation", "positives_for_sum")),
-        ("focal_mean_of_rows", "none", ("note", "mean_over_the_last_axis")),
-        ("focal_by_its_root", "none", ("deviation", "unknown_reduction")),
-        ("focal_by_its_root", "mean", ("deviation", "unknown_reduction")),
+        ("focal_per_positive", "focal_loss", "none", ("note", "positives_over_everything")),  # the paper's normaliser
+        ("focal_per_positive", "focal_loss", "mean", ("deviation", "positives_for_mean")),
+        ("softmax_per_foreground", SOFTMAX, "sum", ("deviation", "positives_for_sum")),
+        ("softmax_per_background", SOFTMAX, "sum", ("deviation", "unknown_reduction")),
+        ("focal_mean_of_rows", "focal_loss", "none", ("note", "mean_over_the_last_axis")),
+        ("bce_per_positive_of_a_row", "binary_cross_entropy", "mean", ("deviation", "positives_for_mean")),
+        ("bce_per_negative", "binary_cross_entropy", "sum", ("deviation", "unknown_reduction")),
+        ("focal_by_its_root", "focal_loss", "none", ("deviation", "unknown_reduction")),
+        ("focal_by_its_root", "focal_loss", "mean", ("deviation", "unknown_reduction")),
+        ("smooth_l1_gradient_of_the_sum", "smooth_l1_loss", "mean", ("deviation", "unknown_reduction")),
+        ("smooth_l1_upstream_ignored", "smooth_l1_loss", "none", ("deviation", "upstream_ignored")),
     ],
 )
-def test_what_divides_a_sum(function: str, stated: str, finding: tuple[str, str]) -> None:
-    """The number of positives is the number of cases where all of them are positive: it once passed for the mean."""
-    loss = "focal_loss" if function.startswith("focal") else "softmax_cross_entropy_with_integer_labels"
+def test_what_a_batch_gives(function: str, loss: str, stated: str, finding: tuple[str, str]) -> None:
+    """Each of these once passed for the mean, for the sum or for right: the same in value for some targets, or in value alone."""
     report = run(Request(f"wrong_losses:{function}", loss, reduction=stated, dtypes=("float64",)))
     assert [(f["kind"], f["name"]) for f in report["findings"]] == [finding]
     assert report["strict"] == (finding[0] == "note")
+
+
+def test_a_mean_with_its_own_gradient_is_right() -> None:
+    """NumPy, value and gradient, padded or not."""
+    for reduction in ("mean", "sum"):
+        request = Request(f"wrong_losses:l1_{reduction}_with_gradient", "l1_loss", returns="value_and_grad", reduction=reduction)
+        report = run(Request(**{**vars(request), "arrays": "jax"}))
+        assert report["strict"] and not report["findings"]
 
 
 def test_softmax_of_a_vector_of_logits() -> None:

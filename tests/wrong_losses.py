@@ -1,6 +1,7 @@
 """Losses written out in torch, right and wrong, as other people write them: what the checker must tell apart."""
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -244,3 +245,51 @@ def focal_by_its_root(logits: Tensor, targets: Tensor, alpha: float | None = 0.2
 
 def softmax_per_foreground(logits: Tensor, labels: Tensor) -> Tensor:
     return torch.nn.functional.cross_entropy(logits, labels, reduction="sum") / (labels > 0).sum().clamp(min=1)
+
+
+def bce_per_negative(logits: Tensor, targets: Tensor) -> Tensor:
+    return torch.nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="sum") / (targets == 0).sum().clamp(min=1)
+
+
+def bce_per_positive_of_a_row(logits: Tensor, targets: Tensor) -> Tensor:
+    loss = torch.nn.functional.binary_cross_entropy_with_logits(logits, targets, reduction="none")
+    return loss.sum(1) / (targets > 0).sum(1).clamp(min=1)
+
+
+def softmax_per_background(logits: Tensor, labels: Tensor) -> Tensor:
+    return torch.nn.functional.cross_entropy(logits, labels, reduction="sum") / (labels == 0).sum().clamp(min=1)
+
+
+class _SmoothL1(torch.autograd.Function):
+    """Its backward forgets something: what comes from above, or what the mean divides by."""
+
+    @staticmethod
+    def forward(ctx: Any, predictions: Tensor, targets: Tensor, mean: bool) -> Tensor:
+        ctx.save_for_backward(predictions - targets)
+        ctx.mean = mean
+        return torch.nn.functional.smooth_l1_loss(predictions, targets, reduction="mean" if mean else "none")
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None, None]:
+        (difference,) = ctx.saved_tensors
+        slope = difference.clamp(-1, 1)
+        return (upstream * slope if ctx.mean else slope), None, None
+
+
+def smooth_l1_upstream_ignored(predictions: Tensor, targets: Tensor) -> Tensor:
+    return _SmoothL1.apply(predictions, targets, False)
+
+
+def smooth_l1_gradient_of_the_sum(predictions: Tensor, targets: Tensor) -> Tensor:
+    return _SmoothL1.apply(predictions, targets, True)
+
+
+def l1_mean_with_gradient(predictions: Any, targets: Any) -> tuple[Any, Any]:
+    """Right; for the arrays of any framework."""
+    difference = predictions - targets
+    return abs(difference).mean(), ((difference > 0) * 1.0 - (difference < 0) * 1.0) / difference.size
+
+
+def l1_sum_with_gradient(predictions: Any, targets: Any) -> tuple[Any, Any]:
+    difference = predictions - targets
+    return abs(difference).sum(), (difference > 0) * 1.0 - (difference < 0) * 1.0

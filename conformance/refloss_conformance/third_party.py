@@ -6,13 +6,14 @@ from typing import Any
 
 import numpy as np
 
-from .calling import Caller, CannotCall, Manner, smoke
+from .calling import Caller, CannotCall, Manner
 from .cases import Batch, batches, known
 from .engine import Answered, Subject, document, group_row
 from .errors import UsageError
 from .frameworks import framework
 from .loss_plan import plan
 from .mapping import Plan, nothing_has
+from .smoke import smoke
 from .target import Target, locate
 from .vectors import USUAL_DTYPES
 
@@ -21,8 +22,8 @@ REDUCTIONS = ("none", "mean", "sum")
 EASY = 3
 FLUSHING = ("tensorflow", "jax")  # their CPU code reads subnormal numbers as 0
 REDUCED = {
-    "mean": "the mean", "sum": "the sum", "positives": "the sum divided by the number of positives",
-    "unknown": "a single number that is neither the mean nor the sum of its cases",
+    "mean": "the mean", "sum": "the sum", "positives": "the sum divided by the positives (their number, or their sum)",
+    "unknown": "a single number that is neither the mean nor the sum of its cases, nor the sum divided by the positives",
 }  # fmt: skip
 
 
@@ -69,6 +70,10 @@ def _findings(manner: Manner, stated: str) -> list[dict[str, str]]:
         else:
             text = "the result of an element depends on the other elements of the batch; each case was run alone"
             found.append({"kind": "deviation", "name": "elements_coupled", "text": text, "effect": "The loss depends on the batch."})
+    if manner.ignores_upstream:
+        text = "the gradient stays the same where the gradient from above is doubled: backward ignores what it is given"
+        effect = "A loss that is scaled, weighted or divided after it was computed trains as if it were not."
+        found.append({"kind": "deviation", "name": "upstream_ignored", "text": text, "effect": effect})
     if manner.reduction == stated:
         return found
     if manner.reduction == "none":
@@ -77,7 +82,7 @@ def _findings(manner: Manner, stated: str) -> list[dict[str, str]]:
         return found
     what = REDUCED[manner.reduction] + (f" over {manner.over}" if manner.over else "")
     if manner.reduction == "unknown":
-        text = f"for a batch it returns {what}"
+        text = f"for a batch it returns {manner.gives or what}, and not a number for each case"
         effect = "What a case weighs depends on the others, in a way that cases handed over alone do not show."
         found.append({"kind": "deviation", "name": "unknown_reduction", "text": text, "effect": effect})
     elif stated == "none":
