@@ -93,6 +93,8 @@ MISTAKES = [
     (["check", "wrong_losses:wrong_shape", "--as", "focal_loss"], "it returned the shape (7, 7)"),
     (["check", "wrong_losses:returns_text", "--as", "focal_loss"], "it returned a str"),
     (["show", "no_such_loss"], "there is no loss"),
+    (["check", "math:sqrt", "--as", "nms"], "there is no loss 'nms'; did you mean boxes.nms?"),
+    (["show", "retinanet"], "there is no loss 'retinanet'; did you mean criteria.retinanet?"),
 ]
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from refloss_conformance.cases import Batch, batches, has_vectors
 from refloss_conformance.deviations import applicable
-from refloss_conformance.predict import CORNERS, Corners, Predictions, Stack, evaluate_all, evaluate_corners, remembering
+from refloss_conformance.predict import CORNERS, Corners, Predictions, Stack, _evaluate_all, evaluate_all, evaluate_corners, remembering
 
 WIDE = {"float32": np.float64, "float64": np.longdouble}
 CASES, STEP = 40, 7  # of a batch; of the deviations, one in so many
@@ -37,7 +37,7 @@ def test_corners_at_once(loss: str) -> None:
     """The corners of a kink are computed as copies of the cases, each with its own weights for the ties."""
     for stacks, batch in samples(loss):
         dtype = np.dtype(batch.dtype)
-        one_by_one = [evaluate_all(stacks, batch, dtype, True, corner) for corner in CORNERS]
+        one_by_one = [_evaluate_all(stacks, batch, dtype, True, (corner,))[0] for corner in CORNERS]
         for one, two in zip(evaluate_corners(stacks, batch, dtype), one_by_one, strict=True):
             equal(one, two)
             np.testing.assert_array_equal(one.tied, two.tied)

@@ -12,8 +12,8 @@ import pytest
 
 from refloss_conformance.cases import batches, has_vectors
 from refloss_conformance.deviations import Candidate, applicable
-from refloss_conformance.explain import Explanation, evaluate, explain
-from refloss_conformance.predict import CANNOT, Stack, stacked
+from refloss_conformance.explain import Explanation, explain
+from refloss_conformance.predict import CANNOT, Stack, evaluate, stacked
 from refloss_conformance.records import RECORDS
 from refloss_conformance.third_party import Request, run
 from refloss_conformance.verdict import Judged, judge

@@ -10,7 +10,8 @@ from refloss._engine.xp import numpy_xp
 from refloss_conformance import agreement
 from refloss_conformance.cases import batches
 from refloss_conformance.deviations import DEVIATIONS, Candidate, base_formula
-from refloss_conformance.explain import evaluate, explain
+from refloss_conformance.explain import explain
+from refloss_conformance.predict import evaluate
 from refloss_conformance.records import RECORDS
 from refloss_conformance.verdict import judge
 

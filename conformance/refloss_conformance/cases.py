@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 
-from . import vectors
+from . import criteria, scenes, vectors
 from .errors import UsageError
 from .golden import Array, Golden, golden
 from .records import RECORDS
@@ -58,7 +58,9 @@ class Batch:
 def known(name: str) -> Any:
     """The loss, or the coding, of that name."""
     if name not in RECORDS:
-        raise UsageError(f"there is no loss {name!r}; there are {', '.join(RECORDS)}")
+        likely = [one for one in (*RECORDS, *scenes.names(), *criteria.names()) if one.endswith(f".{name}")]
+        hint = f"did you mean {' or '.join(likely)}?" if likely else f"there are {', '.join(RECORDS)}"
+        raise UsageError(f"there is no loss {name!r}; {hint}")
     return RECORDS[name]
 
 

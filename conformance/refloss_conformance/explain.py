@@ -14,10 +14,10 @@ import numpy as np
 from .agreement import NEARLY_ALL, Explanation, agreeing, failing, reach
 from .deviations import Candidate, applicable
 from .golden import Array
-from .predict import Stack, evaluate, evaluate_all, remembering
+from .predict import Stack, evaluate_all, remembering
 from .verdict import Judged, Part, per_case, typical
 
-__all__ = ["Explanation", "evaluate", "explain"]
+__all__ = ["Explanation", "explain"]
 
 DEEPEST = 4  # deviations in one stack
 BEAM = 5

@@ -1,10 +1,9 @@
 """Which argument of a callable takes which array and parameter of a loss."""
 
-from collections.abc import Mapping
 from typing import Any
 
 from .errors import UsageError
-from .mapping import Asked, Plan, fitted, must_have, must_take
+from .mapping import Asked, Plan, fitted, free_names, must_fit
 from .target import Target
 
 # What the field calls the two arrays; used where --map says nothing, and always printed.
@@ -23,16 +22,16 @@ CODING_NAMES = {
 }
 
 
-def _array_names(loss: Any, target: Target, mapping: Mapping[str, str]) -> tuple[str, str]:
+def _array_names(loss: Any, target: Target, asked: Asked) -> tuple[str, str]:
     """Their names for our two arrays: stated, the same, or what the field uses."""
-    theirs = {ours: name for name, ours in mapping.items()}
-    available = [name for name in target.names() if name not in mapping]
+    theirs = _stated(loss, asked)
+    available = free_names(asked, target)
     chosen = []
     both = [CODING_NAMES[ours] for ours in loss.arrays] if loss.kind == "codes" else (FIRST_NAMES, SECOND_NAMES)
     for ours, usual in zip(loss.arrays, both, strict=True):
         candidates = [ours, *usual]
         found = theirs.get(ours) or next((name for name in candidates if name in available), None)
-        if found is None and target.open_ended and not target.parameters:
+        if found is None and target.open_ended and not target.parameters and ours not in asked.constants:
             found = ours
         if found is None:
             has = ", ".join(target.names()) or "no named arguments"
@@ -42,16 +41,18 @@ def _array_names(loss: Any, target: Target, mapping: Mapping[str, str]) -> tuple
     return chosen[0], chosen[1]
 
 
+def _stated(loss: Any, asked: Asked) -> dict[str, str]:
+    """What --map says of the arrays: each goes to one argument."""
+    found: dict[str, str] = {}
+    for theirs, ours in asked.mapping.items():
+        if ours in loss.arrays and ours in found:
+            raise UsageError(f"--map {found[ours]}={ours},{theirs}={ours}: our {ours} goes to one argument; leave one of them out")
+        found[ours] = theirs
+    return found
+
+
 def plan(loss: Any, target: Target, asked: Asked) -> Plan:
     """Match their arguments with ours, or say in one sentence what does not fit."""
-    ours_known = (*loss.arrays, *loss.defaults)
-    for theirs, ours in asked.mapping.items():
-        if ours not in ours_known:
-            swapped = f"; the form is THEIRS=OURS, so say --map {ours}={theirs}" if theirs in ours_known and ours in target.names() else ""
-            raise UsageError(f"--map {theirs}={ours}: {loss.name} has no {ours!r}, it has {', '.join(ours_known)}{swapped}")
-        must_take(target, theirs, f"--map {theirs}={ours}")
-    for theirs in asked.constants:
-        must_take(target, theirs, f"--set {theirs}=...")
-    must_have(loss.defaults, asked.only, loss.name)
-    names = _array_names(loss, target, asked.mapping)
+    must_fit(asked, target, loss.name, loss.arrays, loss.defaults)
+    names = _array_names(loss, target, asked)
     return fitted(asked, target, dict(zip(names, loss.arrays, strict=True)), loss.defaults, other="")

@@ -2,12 +2,12 @@
 
 import inspect
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from .errors import UsageError
-from .target import Target
+from .target import Parameter, Target
 
 OPTIONAL = inspect.Parameter.empty
 
@@ -29,7 +29,7 @@ class Plan:
 
     target: Target
     inputs: Mapping[str, str]  # their argument -> our array
-    passed: Mapping[str, str]  # our parameter -> their argument
+    taken: Mapping[str, str]  # their argument -> our parameter
     constants: Mapping[str, Any]  # their argument -> value
     fixed: Mapping[str, Any]  # our parameter -> the only value that is tested, for the reason beside it
     why_fixed: Mapping[str, str]
@@ -43,17 +43,33 @@ class Plan:
     def second(self) -> str:
         return list(self.inputs)[1]
 
+    @property
+    def passed(self) -> dict[str, str]:
+        """Our parameter -> their argument; several are joined, so that one=two=ours is what is reported."""
+        found: dict[str, str] = {}
+        for theirs, ours in self.taken.items():
+            found[ours] = f"{found[ours]}={theirs}" if ours in found else theirs
+        return found
+
     def call(self, parameters: Mapping[str, Any]) -> Callable[..., Any]:
         """The callable at one parameter setting, as a function of the inputs in their order."""
-        named = {**self.constants, **{theirs: parameters[ours] for ours, theirs in self.passed.items()}}
-        order = [p.name for p in self.target.parameters if p.positional_only]
+        named = {**self.constants, **{theirs: parameters[ours] for theirs, ours in self.taken.items()}}
+        first = self._by_place(named)
 
         def function(*given: Any) -> Any:
             arguments = {**named, **dict(zip(self.inputs, given, strict=True))}
-            positional = [arguments.pop(name) for name in order if name in arguments]
+            positional = [arguments.pop(p.name, p.default) for p in first]
             return self.target.function(*positional, **arguments)
 
         return function
+
+    def _by_place(self, named: Mapping[str, Any]) -> Sequence[Parameter]:
+        """The parameters that are given by place: up to the last one that must be, then inputs that follow (jax.grad takes no names)."""
+        order = self.target.parameters
+        count = max((k + 1 for k, p in enumerate(order) if p.positional_only and (p.name in named or p.name in self.inputs)), default=0)
+        while count < len(order) and order[count].name in self.inputs and not order[count].keyword_only:
+            count += 1
+        return order[:count]
 
     def reason_to_skip(self, parameters: Mapping[str, Any]) -> str | None:
         """Why a parameter setting cannot be run, or None."""
@@ -64,7 +80,7 @@ class Plan:
 
     def arguments(self) -> dict[str, str]:
         """Their argument -> our array or parameter."""
-        return {**self.inputs, **{theirs: ours for ours, theirs in self.passed.items()}}
+        return {**self.inputs, **self.taken}
 
     def written(self, arrays: str) -> str:
         """The call, as it is reported where it does not work."""
@@ -87,6 +103,12 @@ def nothing_has(settings: Mapping[str, Any], name: str, what: str = "vectors") -
     return UsageError(f"no golden {what} of {name} have {held}; refloss show {name} lists the settings that have")
 
 
+def not_held(fixed: Mapping[str, Any], settings: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """The fixed values that no setting has; all of them, where each is in one but none has them together."""
+    missing = {ours: value for ours, value in fixed.items() if not any(ours in one and same(one[ours], value) for one in settings)}
+    return missing or dict(fixed)
+
+
 def must_have(defaults: Mapping[str, Any], only: Iterable[str], name: str) -> None:
     """Every name of --param is a parameter of ours."""
     for ours in only:
@@ -105,7 +127,11 @@ def must_fit(asked: Asked, target: Target, name: str, inputs: Iterable[str], def
     known = (*inputs, *defaults)
     for theirs, ours in asked.mapping.items():
         if ours not in known:
-            raise UsageError(f"--map {theirs}={ours}: {name} has no {ours!r}, it has {', '.join(known)}")
+            swapped = f"; the form is THEIRS=OURS, so say --map {ours}={theirs}" if theirs in known and ours in target.names() else ""
+            raise UsageError(f"--map {theirs}={ours}: {name} has no {ours!r}, it has {', '.join(known)}{swapped}")
+        if theirs in asked.constants:
+            held = asked.constants[theirs]
+            raise UsageError(f"--map {theirs}={ours} and --set {theirs}={held!r} both say what {theirs} takes; leave one of them out")
     for option, given in (("--map", asked.mapping), ("--set", asked.constants)):
         for theirs in given:
             must_take(target, theirs, f"{option} {theirs}=...")
@@ -121,20 +147,25 @@ def fitted(
     asked: Asked, target: Target, inputs: Mapping[str, str], defaults: Mapping[str, Any], other: str = " (or another one with --param)"
 ) -> Plan:
     """The plan with these inputs: which parameters are passed, which have one value only and why, and that nothing is left open."""
-    passed = {ours: theirs for theirs, ours in asked.mapping.items() if ours in defaults}
+    taken = {theirs: ours for theirs, ours in asked.mapping.items() if ours in defaults}
+    mapped = set(taken.values())
     fixed, why = dict(asked.only), dict.fromkeys(asked.only, "--param says otherwise")
     free = [name for name in free_names(asked, target) if name not in inputs]
     for ours, default in defaults.items():
-        if ours in passed:
+        if ours in mapped:
             continue
         if ours in asked.constants:
-            fixed[ours], why[ours] = asked.constants[ours], f"--set fixes it at {asked.constants[ours]!r}"
+            held = asked.constants[ours]
+            if ours in asked.only and not same(asked.only[ours], held):
+                both = f"--param {ours}={asked.only[ours]!r} and --set {ours}={held!r}"
+                raise UsageError(f"{both} contradict each other; leave one of them out")
+            fixed[ours], why[ours] = held, f"--set fixes it at {held!r}"
         elif ours in free:
-            passed[ours] = ours
+            taken[ours] = ours
         elif ours not in fixed:
             fixed[ours], why[ours] = default, f"the callable has no such argument, so only our default {default!r} is comparable{other}"
     for parameter in target.parameters:
         name = parameter.name
-        if parameter.default is OPTIONAL and name not in {*inputs, *passed.values(), *asked.constants}:
+        if parameter.default is OPTIONAL and name not in {*inputs, *taken, *asked.constants}:
             raise UsageError(f"{target.spec} needs {name!r} too; say --set {name}=VALUE, or --map {name}=OURS")
-    return Plan(target, inputs, passed, dict(asked.constants), fixed, why)
+    return Plan(target, inputs, taken, dict(asked.constants), fixed, why)

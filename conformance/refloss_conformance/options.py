@@ -9,7 +9,7 @@ from typing import Any
 from .backends import BACKENDS
 from .errors import UsageError
 from .frameworks import NAMES
-from .vectors import DTYPES
+from .vectors import DTYPES, USUAL_DTYPES
 
 
 def literal(text: str) -> Any:
@@ -27,7 +27,9 @@ def pairs(option: str, given: Sequence[str] | None, form: str) -> dict[str, str]
         name, equals, value = entry.partition("=")
         if not equals or not name or not value:
             raise UsageError(f"{option} {entry}: the form is {option} {form}")
-        found[name.strip()] = value.strip()
+        name, value = name.strip(), value.strip()
+        if found.setdefault(name, value) != value:
+            raise UsageError(f"{option} {name}={value}: {option} {name}={found[name]} says otherwise; leave one of them out")
     return found
 
 
@@ -86,7 +88,9 @@ def _check(check: argparse.ArgumentParser) -> None:
     check.add_argument(
         "--backend", action="append", metavar="NAME", help=f"own backends: only this one (repeatable): {', '.join(BACKENDS)}"
     )
-    check.add_argument("--dtype", action="append", metavar="NAME", help=f"only this dtype (repeatable): {', '.join(DTYPES)}")
+    own_only = " and ".join(name for name in DTYPES if name not in USUAL_DTYPES)
+    dtypes = f"only this dtype (repeatable): {', '.join(USUAL_DTYPES)}; {own_only} for refloss's own backends alone"
+    check.add_argument("--dtype", action="append", metavar="NAME", help=dtypes)
     check.add_argument("--param", action="append", metavar="NAME=VALUE", help="only settings with this value of our parameter (repeatable)")
     check.add_argument("--tier", default="strict", choices=("strict", "training"), help="which verdict decides the exit code")
     callables = check.add_argument_group("callables")

@@ -109,11 +109,11 @@ def remembering() -> Iterator[None]:
         _known.reset(token)
 
 
-def evaluate_all(stacks: Sequence[Stack], batch: Batch, dtype: Any, gradient: bool, corner: Any = None) -> Predictions:
-    """The same for many stacks. corner: one of CORNERS."""
+def evaluate_all(stacks: Sequence[Stack], batch: Batch, dtype: Any, gradient: bool) -> Predictions:
+    """The same for many stacks."""
     known = _known.get()
     if gradient or known is None:
-        return _evaluate_all(stacks, batch, dtype, gradient, (corner or {},))[0]
+        return _evaluate_all(stacks, batch, dtype, gradient, ({},))[0]
     return known.setdefault((id(batch), np.dtype(dtype)), Known(batch)).of(stacks, dtype)
 
 

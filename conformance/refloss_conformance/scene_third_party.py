@@ -9,7 +9,7 @@ from . import jsonable
 from .engine import Subject, Trouble, Unanswered
 from .errors import UsageError
 from .frameworks import framework
-from .mapping import Plan, fitted, free_names, must_fit, nothing_has
+from .mapping import Plan, fitted, free_names, must_fit, not_held, nothing_has
 from .outcomes import a_few
 from .outcomes import refused as refused_dtypes
 from .scene_calling import Codes, answer, framework_ready, native, outcomes, picked
@@ -106,7 +106,7 @@ def run(request: Request, step: Callable[[str, int, int], None] = lambda *_: Non
     refused = refused_dtypes(done)
     done = [one for one in done if one.dtype not in refused]
     if not done:
-        raise nothing_has({name: tuples(value) for name, value in the_plan.fixed.items()}, file.function, "scenes")
+        raise nothing_has(not_held({name: tuples(value) for name, value in the_plan.fixed.items()}, settings), file.function, "scenes")
     if not any(one.answered for one in done):
         said = done[0].raised
         raise UsageError(f"{the_plan.written(arrays)} does not work: {said}; check --map, --set and --pick against its arguments")

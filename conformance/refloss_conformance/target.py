@@ -26,6 +26,7 @@ class Parameter:
     name: str
     default: Any
     positional_only: bool = False
+    keyword_only: bool = False
 
 
 @dataclass(frozen=True)
@@ -90,7 +91,7 @@ def locate(spec: str, init: Mapping[str, Any] | None = None) -> Target:
             hint = f"; did you mean {', '.join(close)}?" if close else ""
             raise UsageError(f"{module_name} has no {path!r}{hint}")
         owner, found, made = found, getattr(found, name), False
-        if inspect.isclass(owner) and inspect.isfunction(inspect.getattr_static(owner, name)):  # a method needs an instance
+        if inspect.isclass(owner) and _is_method(inspect.getattr_static(owner, name)):  # which needs an instance
             found, made = getattr(_make(spec, owner, init or {}), name), True
     if not callable(found):
         raise UsageError(f"{spec} is a {type(found).__name__}, not a callable; {FORM}")
@@ -119,6 +120,12 @@ def given(function: Callable[..., Any]) -> Target:
     parameters, open_ended = signature(function)
     package = home.split(".", maxsplit=1)[0]
     return Target(f"{home}:{named.__qualname__}", function, module, parameters, open_ended, package, _version(package, module))
+
+
+def _is_method(held: Any) -> bool:
+    """What a class holds: a function, or one under a decorator that binds as functions do (jax.jit, functools.cache)."""
+    wraps = hasattr(held, "__wrapped__") and hasattr(held, "__get__") and not isinstance(held, (staticmethod, classmethod))
+    return inspect.isfunction(held) or (callable(held) and wraps)
 
 
 def _make(spec: str, factory: Any, init: Mapping[str, Any]) -> Any:
@@ -153,7 +160,9 @@ def signature(function: Callable[..., Any]) -> tuple[tuple[Parameter, ...], bool
     schema = getattr(function, "schema", None)
     if schema is not None and hasattr(schema, "arguments"):
         empty = inspect.Parameter.empty
-        return tuple(Parameter(a.name, a.default_value if a.has_default_value() else empty) for a in schema.arguments), False
+        return tuple(
+            Parameter(a.name, a.default_value if a.has_default_value() else empty, keyword_only=a.kwarg_only) for a in schema.arguments
+        ), False
     inspected: Any = function
     if hasattr(function, "forward") and not inspect.isfunction(function):  # torch.nn.Module: __call__ is (*args, **kwargs)
         inspected = function.forward
@@ -163,7 +172,7 @@ def signature(function: Callable[..., Any]) -> tuple[tuple[Parameter, ...], bool
         return (), True
     kinds = inspect.Parameter
     plain = tuple(
-        Parameter(p.name, p.default, p.kind is kinds.POSITIONAL_ONLY)
+        Parameter(p.name, p.default, p.kind is kinds.POSITIONAL_ONLY, p.kind is kinds.KEYWORD_ONLY)
         for p in parameters
         if p.kind not in (kinds.VAR_POSITIONAL, kinds.VAR_KEYWORD)
     )

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from refloss_conformance.deviations import base_formula
-from refloss_conformance.explain import Explanation, evaluate, explain
+from refloss_conformance.explain import Explanation, explain
 from refloss_conformance.golden import Array
+from refloss_conformance.predict import evaluate
 from refloss_conformance.verdict import Judged
 
 from . import implementations, running

@@ -7,7 +7,7 @@ from typing import Any
 from ..criteria import Case, Criteria, Outputs, load, names
 from ..errors import UsageError
 from ..frameworks import framework
-from ..mapping import nothing_has
+from ..mapping import not_held, nothing_has
 from ..outcomes import refused as refused_dtypes
 from ..scene_calling import native
 from ..scene_third_party import listed
@@ -53,7 +53,8 @@ def run(request: Request, step: Callable[[str, int, int], None] = lambda *_: Non
     refused = refused_dtypes(done)
     done = [one for one in done if one.dtype not in refused]
     if not done:
-        raise nothing_has(request.only, file.name, "values")
+        settings = [{**file.defaults, **parameters} for parameters in file.settings.values()]
+        raise nothing_has(not_held(the_plan.fixed, settings), file.name, "values")
     if not any(one.answered for one in done):
         raise UsageError(f"{the_plan.written(arrays)} does not work: {done[0].raised}; check --map, --set and --pick against its arguments")
     step(f"{file.name}: which normaliser", len(file.settings), len(file.settings) + 1)
