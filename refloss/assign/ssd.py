@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike
 from .._engine import check
 from .._engine.check import NEGATIVE
 from .._engine.compile import jit, source_digest
+from .._engine.record import Array
 from .._engine.scalar import portable, rounded
 from ._check import boxes, iou_threshold, truths, working
 from ._streams import overlap, stream
@@ -117,9 +118,14 @@ def ssd(
     targets = truths(name, gt_boxes, rows)
     limit = iou_threshold(name, "threshold", threshold)
     check.choice(name, "dialect", dialect, DIALECTS)
+    return matched(working(rows), working(targets), limit, dialect)
+
+
+def matched(rows: Array, targets: Array, limit: float, dialect: str) -> Assignment:
+    """`ssd` of boxes that are checked, contiguous and of the computation's dtype: a criterion checks its priors once."""
     if not len(targets) or not len(rows):
         return from_index(np.full(len(rows), NEGATIVE))
-    found = stream(working(rows), working(targets))
+    found = stream(rows, targets)
     index, T = found.whose, found.iou.dtype.type
     floor, shared = T(CAFFE_FLOOR if dialect == "caffe" else 0), dialect in ("ssd.pytorch", "torchvision")
     index[(found.iou < T(limit)) | (found.iou <= floor)] = NEGATIVE

@@ -12,6 +12,7 @@ from .._engine import check as checks
 from .._engine.check import NEGATIVE
 from .._engine.record import Array
 from ..assign.assignment import Assignment
+from ..assign.ssd import matched
 from ..coders import DeltaCoder
 from ..losses import softmax_cross_entropy_with_integer_labels as cross_entropy
 from ..mining import hard_negatives
@@ -82,14 +83,14 @@ class SSD(Flat):
         self.numbers["classes"] = self.classes + 1
         self._columns = columns_of(self.classes, self.background)
         # Whoever takes these arguments checks them: asked once here, so that a wrong one is known before the first batch.
-        none = self._matched(self.rows(np.float64)[:1], np.empty((0, 4)))
+        none = assign.ssd(self.priors[:1], [], threshold=threshold, dialect=self.matching)
         hard_negatives(np.zeros(1), none, ratio=ratio, min_negatives=min_negatives, dialect=self.mining)
 
     def _way_out(self, part: str) -> str:
         return f"there are {self.classes} classes and the background" if part == "classes" else super()._way_out(part)
 
     def _matched(self, priors: Array, gt_boxes: Array) -> Assignment:
-        return assign.ssd(priors, gt_boxes, threshold=self.threshold, dialect=self.matching)  # 1
+        return matched(priors, gt_boxes, self.threshold, self.matching)  # 1
 
     def _batch(
         self, parts: Parts, given: list[Truth], assignments: list[Assignment], divisors: list[float], gradient: Parts
