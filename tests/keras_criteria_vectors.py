@@ -12,8 +12,9 @@ from refloss_keras._keras import keras, ops
 
 REFERENCE: Any = None
 BACKEND = keras.backend.backend()
-# Every batch has other shapes, and TensorFlow's operations are made for each anew, JAX's whole losses: there the telling ones are enough.
-TELLING = {"torch": None, "tensorflow": {"batch", "no_object", "ignored"}, "jax": {"batch"}}[BACKEND]
+# Every batch has other shapes, for which JAX compiles the whole loss anew: there, unless REFLOSS_KERAS asks for all (two minutes), the
+# telling ones are enough.
+TELLING = {"batch"} if BACKEND == "jax" and "REFLOSS_KERAS" not in os.environ else None
 # What Keras's losses say in another way, where that is the same on these batches; None: not at all (a warm-up counts images).
 OTHERWISE: dict[tuple[str, str], dict[str, Any] | None] = {
     ("criteria.yolov1", "darknet"): {"factor": 0.5}, ("criteria.yolov2", "darknet"): None,
