@@ -131,14 +131,6 @@ def test_what_a_batch_gives(function: str, loss: str, stated: str, finding: tupl
     assert report["strict"] == (finding[0] == "note")
 
 
-def test_a_mean_with_its_own_gradient_is_right() -> None:
-    """NumPy, value and gradient, padded or not."""
-    for reduction in ("mean", "sum"):
-        request = Request(f"wrong_losses:l1_{reduction}_with_gradient", "l1_loss", returns="value_and_grad", reduction=reduction)
-        report = run(Request(**{**vars(request), "arrays": "jax"}))
-        assert report["strict"] and not report["findings"]
-
-
 def test_softmax_of_a_vector_of_logits() -> None:
     report = run(Request("wrong_losses:focal_softmax", "focal_loss", only={"alpha": 0.25, "gamma": 2.0}, dtypes=("float64",)))
     assert "softmax_for_sigmoid" in [f["name"] for f in report["findings"]]

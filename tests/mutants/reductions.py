@@ -25,8 +25,8 @@ def reduced(loss: str, does: str) -> Callable[..., Any]:
     """A loss, reduced."""
     record = REGISTRY[loss]
 
-    def function(**given: Any) -> Any:
-        first, second = (np.asarray(given.pop(name)) for name in record.arrays)
+    def function(first: Any, second: Any, /, **given: Any) -> Any:
+        first, second = np.asarray(first), np.asarray(second)
         with np.errstate(all="ignore"):
             return REDUCTIONS[does](np.asarray(record.formula(numpy_xp, first, second, **{**record.defaults, **given})))
 
