@@ -15,10 +15,15 @@ BACKEND = keras.backend.backend()
 # Every batch has other shapes, for which JAX compiles the whole loss anew: there, unless REFLOSS_KERAS asks for all (two minutes), the
 # telling ones are enough.
 TELLING = {"batch"} if BACKEND == "jax" and "REFLOSS_KERAS" not in os.environ else None
-# What Keras's losses say in another way, where that is the same on these batches; None: not at all (a warm-up counts images).
+# What Keras's losses say in another way, where that is the same on these batches; None: not at all (a warm-up counts images, and
+# what darknet takes for YOLOv4's slope is no gradient).
 OTHERWISE: dict[tuple[str, str], dict[str, Any] | None] = {
     ("criteria.yolov1", "darknet"): {"factor": 0.5}, ("criteria.yolov2", "darknet"): None,
     ("criteria.yolov2", "darknet_warmed_up"): {"dialect": "darknet", "warm_up": False},
+    **{
+        (name, setting): None for name in ("criteria.yolov4", "criteria.scaled_yolov4")
+        for setting, given in load(name).settings.items() if given["dialect"] == "darknet"
+    },
 }  # fmt: skip
 LIMIT = 64 * 2.0**-23  # condition-aware: room for any stable order of operations, as for losses through a framework's own autodiff
 PARTS = {

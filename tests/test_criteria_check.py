@@ -154,6 +154,10 @@ def test_what_is_taken_apart_adds_up_to_what_is_golden(name):
 
     file = load(name)
     for case in file.cases:
+        if name in ("criteria.yolov4", "criteria.scaled_yolov4") and case.parameters.get("dialect") == "darknet":
+            with pytest.raises(ValueError, match="not taken apart"):  # a wrong target of theirs is called unknown
+                evaluators.evaluate(name, case, evaluators.base(name, case.parameters))
+            continue
         images = evaluators.evaluate(name, case, evaluators.base(name, case.parameters))
         assert [one.positives for one in images.images] == list(case.positives), case.id
         for term, entries in file.terms.items():

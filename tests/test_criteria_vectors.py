@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from oracle import generate
-from oracle.criteria import every, write
-from refloss_conformance import criteria, criteria_own
+from oracle.criteria import darknet_recordings, every, write
+from refloss_conformance import criteria, criteria_own, replay
 from refloss_conformance.vectors import VectorError
 
 NAMES = sorted(criteria.CLASSES)
@@ -83,6 +83,14 @@ def test_terms_without_a_gradient(name):
     for case in file.cases:
         terms = criteria_own.value_only(file, case, "float64")
         assert terms == pytest.approx([float(value) for value in case.terms.values()], rel=1e-13, abs=1e-300), case.id
+
+
+@pytest.mark.parametrize("system", ["yolov4", "scaled_yolov4"])
+def test_the_oracle_of_darknet_agrees_with_darknet(system):
+    """To the float32 of recordings: 3e-7 in a delta of up to 4, 2e-7 of the cost."""
+    for case in replay.load(str(replay.FOLDER / f"{system}.json")):
+        delta, cost = darknet_recordings.differences(case)
+        assert delta < 7e-7 and cost < 4e-7, case["name"]
 
 
 @pytest.mark.parametrize("name", ["criteria.yolov1", "criteria.scaled_yolov4"])

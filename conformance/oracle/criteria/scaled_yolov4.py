@@ -1,9 +1,10 @@
 """Scaled-YOLOv4: means over each grid of CIoU, objectness towards the CIoU, and classes (the authors' training code).
 
-darknet's dialect has gradients made by hand, which are those of no function: its proof is `refloss replay`.
+darknet's dialect, whose gradients are made by hand and are those of no function, is in darknet_evaluating.py.
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -16,16 +17,28 @@ from refloss.losses.iou import ciou_formula
 from ..decisions import Decisions
 from ..mp import mp_xp, numbers
 from ..references.scaled_yolov4 import scaled_yolov4 as match
-from . import yolo
+from . import darknet_evaluating, darknet_scenes, yolo
 from .record import Ledger, Oracle, Scene
 from .yolov4 import PLAIN
 
 DEFAULTS: dict[str, Any] = {
     "dialect": "paper", "ratio": 4.0, "class_weight": 0.5, "box_weight": 0.05, "objectness_weight": 1.0, "label_smoothing": 0.0,
-    "iou_as_objectness": True, "normalizer": "batch",
+    "iou_as_objectness": True, "scale_xy": 2.0, "iou_threshold": None, "ignore_threshold": None, "box_loss": None, "max_delta": None,
+    "normalizer": "batch",
 }  # fmt: skip
+# An argument that is None is the dialect's.
+OF_DARKNET = {"iou_threshold": 0.2, "ignore_threshold": 0.7, "box_loss": "ciou", "max_delta": 5.0}
 SETTINGS: dict[str, dict[str, Any]] = {
     "paper": {"dialect": "paper"}, "ratio_2_sums": {"dialect": "paper", "ratio": 2.0, "normalizer": 4.0, "iou_as_objectness": False},
+}  # fmt: skip
+DARKNET: dict[str, dict[str, Any]] = {
+    "darknet": {"dialect": "darknet"},
+    "darknet_giou_smoothed": {
+        "dialect": "darknet", "box_loss": "giou", "box_weight": 0.5, "label_smoothing": 0.125, "iou_as_objectness": False,
+        "iou_threshold": 0.6, "ignore_threshold": 0.15, "max_delta": 0.0, "scale_xy": 1.5,
+    },
+    "darknet_diou": {"dialect": "darknet", "box_loss": "diou", "iou_threshold": 0.6, "ignore_threshold": 0.15, "max_delta": 0.0625},
+    "darknet_squares": {"dialect": "darknet", "box_loss": "squares", "box_weight": 0.75, "iou_threshold": 0.5},
 }  # fmt: skip
 GRIDS = [yolo.FIRST, yolo.SECOND]
 MORE = {"balance": [4.0, 1.0]}
@@ -45,7 +58,8 @@ def objectness_loss(xp: Any, row: Any, constants: Any) -> Any:
 
 
 def chosen(given: Mapping[str, Any]) -> dict[str, Any]:
-    return {**DEFAULTS, **{name: value for name, value in given.items() if value is not None}}
+    own = OF_DARKNET if given["dialect"] == "darknet" else {}
+    return {**DEFAULTS, **own, **{name: value for name, value in given.items() if value is not None}}
 
 
 def answers(d: Decisions, scene: Scene, given: Mapping[str, Any]) -> list[Any]:
@@ -53,8 +67,15 @@ def answers(d: Decisions, scene: Scene, given: Mapping[str, Any]) -> list[Any]:
     return [match(d, grids, yolo.exact_boxes(truth["gt_boxes"]), ratio=chosen(given)["ratio"]) for truth in scene.targets]
 
 
+def layer(scene: Scene, p: Mapping[str, Any]) -> darknet_evaluating.Layer:
+    weights = [w for grid, w in zip(yolo.grids_of(scene), scene.config["balance"], strict=True) for _ in range(grid.count)]
+    return darknet_evaluating.Layer([p["scale_xy"]] * len(weights), weights, True)
+
+
 def evaluate(d: Decisions, scene: Scene, given: Mapping[str, Any]) -> Ledger:
     p, head = chosen(given), yolo.Head(scene)
+    if p["dialect"] == "darknet":
+        return darknet_evaluating.evaluate(d, scene, p, layer(scene, p))[0]
     ledger, found, images = head.ledger, answers(d, scene, given), len(scene.targets)
     ledger.positives = yolo.positives(found)
     grid_of = [g for g, grid in enumerate(head.grids) for _ in range(grid.count)]
@@ -116,10 +137,16 @@ def scenes() -> list[Scene]:
     ]
 
 
+def all_scenes() -> list[Scene]:
+    found = [replace(scene, settings=tuple(SETTINGS)) for scene in scenes()]
+    of_darknet = {name: chosen(given) for name, given in DARKNET.items()}
+    return found + darknet_scenes.scenes("scaled_yolov4", MORE, of_darknet, layer, ("darknet_giou_smoothed", "darknet_diou"))
+
+
 CONFIG = {**yolo.CONFIG, "balance": "for each grid the weight of its objectness"}
 ORACLE = Oracle(
-    "criteria.scaled_yolov4", yolo.terms_of(2), {f"output_{k}": yolo.OUTPUT for k in range(2)}, CONFIG, DEFAULTS, SETTINGS, yolo.NOTES,
-    scenes, evaluate,
+    "criteria.scaled_yolov4", yolo.terms_of(2), {f"output_{k}": yolo.OUTPUT for k in range(2)}, CONFIG, DEFAULTS, {**SETTINGS, **DARKNET},
+    darknet_scenes.NOTES, all_scenes, evaluate,
 )  # fmt: skip
 
 

@@ -1,6 +1,6 @@
 """YOLOv4: CIoU of every match, cross entropies of objectness and classes (Bochkovskiy et al. 2020, section 3.4).
 
-darknet's dialect has gradients made by hand, which are those of no function: its proof is `refloss replay`.
+darknet's dialect, whose gradients are made by hand and are those of no function, is in darknet_evaluating.py.
 """
 
 import copy
@@ -19,18 +19,31 @@ from refloss.losses.iou import ciou_formula, giou_formula
 from ..decisions import Decisions
 from ..mp import numbers
 from ..references.yolov4 import yolov4 as match
-from . import yolo
+from . import darknet_evaluating, darknet_scenes, yolo
 from .record import Ledger, Oracle, Scene, divisors
 
 DEFAULTS: dict[str, Any] = {
     "dialect": "paper", "iou_threshold": 0.213, "ignore_threshold": 0.7, "box_loss": "ciou", "box_weight": 0.07, "objectness_weight": 1.0,
-    "label_smoothing": 0.0, "normalizer": 1.0,
+    "label_smoothing": 0.0, "iou_as_objectness": False, "max_delta": 5.0, "normalizer": 1.0,
 }  # fmt: skip
 SETTINGS: dict[str, dict[str, Any]] = {
     "paper": {"dialect": "paper"},
     "giou_smoothed": {"dialect": "paper", "box_loss": "giou", "label_smoothing": 0.125, "iou_threshold": 1.0, "ignore_threshold": 0.4},
     "by_positives": {"dialect": "paper", "normalizer": "batch"},
 }
+DARKNET: dict[str, dict[str, Any]] = {
+    "darknet": {"dialect": "darknet"},
+    "darknet_giou_smoothed": {
+        "dialect": "darknet", "box_loss": "giou", "box_weight": 0.5, "label_smoothing": 0.125, "iou_threshold": 0.6,
+        "ignore_threshold": 0.2, "max_delta": 0.75,
+    },
+    "darknet_iou_as_objectness": {
+        "dialect": "darknet", "box_loss": "iou", "objectness_weight": 0.5, "iou_as_objectness": True, "iou_threshold": 0.6,
+        "ignore_threshold": 0.2, "max_delta": 0.0,
+    },
+    "darknet_diou": {"dialect": "darknet", "box_loss": "diou", "iou_threshold": 0.5, "box_weight": 0.75},
+    "darknet_squares": {"dialect": "darknet", "box_loss": "squares", "box_weight": 0.75, "iou_threshold": 0.5},
+}  # fmt: skip
 GRIDS = [yolo.FIRST, yolo.SECOND]
 MORE = {"scale_xy": [1.1875, 1.0625]}
 PLAIN = {"alpha": None, "label_smoothing": 0}
@@ -79,8 +92,15 @@ def unsure(scene: Scene) -> Scene:
     return scene
 
 
+def layer(scene: Scene, _: Mapping[str, Any]) -> darknet_evaluating.Layer:
+    each = scales(yolo.Head(scene), scene)
+    return darknet_evaluating.Layer(each, [1.0] * len(each), False)
+
+
 def evaluate(d: Decisions, scene: Scene, given: Mapping[str, Any]) -> Ledger:
     p, head = chosen(given), yolo.Head(scene)
+    if p["dialect"] == "darknet":
+        return darknet_evaluating.evaluate(d, scene, p, layer(scene, p))[0]
     ledger, found, scale = head.ledger, answers(d, scene, given), scales(head, scene)
     ledger.positives = yolo.positives(found)
     for i, (truth, (gt_index, pairs), n) in enumerate(zip(scene.targets, found, divisors(p["normalizer"], ledger.positives), strict=True)):
@@ -130,10 +150,17 @@ def scenes() -> list[Scene]:
     ]  # fmt: skip
 
 
+def all_scenes() -> list[Scene]:
+    found = [replace(scene, settings=tuple(SETTINGS)) for scene in scenes()]
+    easily = ("darknet_giou_smoothed", "darknet_iou_as_objectness")
+    of_darknet = {name: chosen(given) for name, given in DARKNET.items()}
+    return found + darknet_scenes.scenes("yolov4", MORE, of_darknet, layer, easily)
+
+
 CONFIG = {**yolo.CONFIG, "scale_xy": "for each grid how far a centre reaches: s sigma(t) - (s - 1) / 2"}
 ORACLE = Oracle(
-    "criteria.yolov4", yolo.terms_of(2), {f"output_{k}": yolo.OUTPUT for k in range(2)}, CONFIG, DEFAULTS, SETTINGS, yolo.NOTES, scenes,
-    evaluate,
+    "criteria.yolov4", yolo.terms_of(2), {f"output_{k}": yolo.OUTPUT for k in range(2)}, CONFIG, DEFAULTS, {**SETTINGS, **DARKNET},
+    darknet_scenes.NOTES, all_scenes, evaluate,
 )  # fmt: skip
 
 

@@ -19,6 +19,7 @@ FREE: dict[str, Any] = {
     "divisor": 1.0, "sums": False, "label_shift": 0, "boxes_read_as": "xyxy", "cells": "near", "objectness": "ciou", "balance": "own",
     "scale_xy": "own", "sizes": "squared_sigmoid", "box_loss": "ciou", "claimants": "last", "rule": "ratio", "boxes_in": "image",
 }  # fmt: skip
+OF_DARKNET: dict[str, Any] = {"scale_xy": 2.0, "iou_threshold": 0.2, "ignore_threshold": 0.7, "box_loss": "ciou", "max_delta": 5.0}
 
 
 def base(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -26,6 +27,8 @@ def base(parameters: Mapping[str, Any]) -> dict[str, Any]:
     found = {**FREE, **{name: value for name, value in parameters.items() if value is not None}}
     number = found.pop("normalizer", "batch")
     found["objectness"] = "ciou" if found.pop("iou_as_objectness", True) else "one"
+    if found["dialect"] == "darknet":
+        return {**found, **OF_DARKNET, **parameters}
     return found if number == "batch" else {**found, "divisor": float(number), "sums": True}
 
 
@@ -60,6 +63,8 @@ def similarity(made: Array, own: Array, kind: str) -> Array:
 
 
 def evaluate(case: Case, c: Choices) -> Evaluated:
+    if c["dialect"] == "darknet":
+        raise ValueError("darknet's deltas are not taken apart: no deviation of them is known")
     outputs, classes, images, grid = case.arrays("float64"), case.config["classes"], [], grid_of(case)
     priors, scale, of = priors_of(case), scales(case, c), int(grid_of(case)[-1]) + 1
     balance = np.array(case.config["balance"] if c["balance"] == "own" else (1.0,) * of, np.float64)[grid]

@@ -84,6 +84,8 @@ def classes_of(logits: Array, wanted: Array, c: Choices) -> tuple[Array, Array]:
 
 
 def evaluate(case: Case, c: Choices) -> Evaluated:
+    if c["dialect"] == "darknet":
+        raise ValueError("darknet's deltas are not taken apart: no deviation of them is known")
     outputs, of, classes, images = case.arrays("float64"), grids(case.config), case.config["classes"], []
     priors, scale, side = priors_of(case), scales(case, c), side_of(case)
     for i, truth in enumerate(case.targets("float64")):
