@@ -11,7 +11,7 @@ from .criteria import Criteria, load, names
 from .criterion.deviations import DEVIATIONS
 from .criterion.normalizers import MOVING, NORMALIZERS
 from .criterion.offers import names as offered
-from .printing import deviations, not_run
+from .printing import deviations, heading, not_run
 from .scene_printing import findings, right
 
 
@@ -21,11 +21,7 @@ def short(value: float) -> str:
 
 def criteria_report(console: Console, report: Mapping[str, Any]) -> None:
     """One implementation: how it was called, its normalisers, worst cases side by side, the deviation, the verdict."""
-    version = f" ({report['package']} {report['version']})" if report["version"] else ""
-    console.print(f"[bold]{escape(report['callable'])}[/]{version} as [bold]{report['criterion']}[/]")
-    arguments = [f"{theirs}={ours}" for theirs, ours in report["arguments"].items()]
-    constants = [f"{name}={value!r}" for name, value in report["constants"].items()]
-    console.print(f"called with {escape(', '.join(arguments + constants))}; {report['arrays']} arrays; gradients: {report['gradients']}")
+    heading(console, report, report["criterion"], report["arguments"], f"gradients: {report['gradients']}")
     ran = [group["id"] for group in report["groups"] if group["status"] == "run"]
     console.print(f"ran {len(ran)} of {len(report['groups'])} settings: {', '.join(ran)}")
     reasons: dict[str, list[str]] = {}

@@ -26,7 +26,7 @@ from .errors import UsageError
 from .gradients import UPSTREAM
 from .jsonable import clean
 from .limits import THIRD_PARTY
-from .mapping import must_have, nothing_has, same
+from .mapping import differing, must_have, nothing_has
 from .vectors import DTYPES, INTERPRETATION, USUAL_DTYPES
 
 SCHEMA_VERSION = 1
@@ -105,7 +105,7 @@ def choose(loss: Any, dtypes: Sequence[str], only: Mapping[str, Any]) -> list[Ba
         if reason is not None:
             raise UsageError(f"--dtype {dtype}: {reason}")
     must_have(loss.defaults, only, loss.name)
-    found = [b for b in batches(loss.name, dtypes) if all(same(b.parameters[k], v) for k, v in only.items())]
+    found = [b for b in batches(loss.name, dtypes) if differing(only, b.parameters) is None]
     if not found:
         raise nothing_has(only, loss.name)
     return found

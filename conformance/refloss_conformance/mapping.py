@@ -73,10 +73,8 @@ class Plan:
 
     def reason_to_skip(self, parameters: Mapping[str, Any]) -> str | None:
         """Why a parameter setting cannot be run, or None."""
-        for name, value in self.fixed.items():
-            if name in parameters and not same(parameters[name], value):
-                return f"{name}={parameters[name]!r}: {self.why_fixed[name]}"
-        return None
+        name = differing(self.fixed, parameters)
+        return None if name is None else f"{name}={parameters[name]!r}: {self.why_fixed[name]}"
 
     def arguments(self) -> dict[str, str]:
         """Their argument -> our array or parameter."""
@@ -95,6 +93,11 @@ def same(a: Any, b: Any) -> bool:
     if isinstance(a, bool) or isinstance(b, bool) or not (isinstance(a, (int, float)) and isinstance(b, (int, float))):
         return type(a) is type(b) and bool(a == b)
     return math.isclose(a, b, rel_tol=1e-12)
+
+
+def differing(wanted: Mapping[str, Any], setting: Mapping[str, Any]) -> str | None:
+    """The first parameter that a setting has otherwise than wanted; one that it lacks is none."""
+    return next((name for name, value in wanted.items() if name in setting and not same(setting[name], value)), None)
 
 
 def nothing_has(settings: Mapping[str, Any], name: str, what: str = "vectors") -> UsageError:

@@ -91,16 +91,22 @@ def _scene_table(rows: list[Any]) -> Table:
     return table
 
 
-def callable_report(console: Console, report: dict[str, Any]) -> None:
-    """One implementation: how it was called, verdicts, worst cases, the deviation."""
+def heading(console: Console, report: Mapping[str, Any], name: str, arguments: Mapping[str, str], more: str) -> None:
+    """Who is checked as what; and how a callable is called. arguments: theirs -> ours."""
     known = " ".join(filter(None, (report["package"], report["version"])))
     version = f" ({known})" if report["version"] or report["via"] != "callable" else ""
     written = f", written in {report['language']}" if report["via"] == "program" and report["language"] != "unknown" else ""
-    console.print(f"[bold]{escape(report['callable'])}[/]{escape(version + written)} as [bold]{report['loss']}[/]")
+    console.print(f"[bold]{escape(report['callable'])}[/]{escape(version + written)} as [bold]{name}[/]")
     if report["via"] == "callable":
-        arguments = [f"{theirs}={ours}" for ours, theirs in report["arguments"].items()]
+        given = [f"{theirs}={ours}" for theirs, ours in arguments.items()]
         constants = [f"{name}={value!r}" for name, value in report["constants"].items()]
-        console.print(f"called with {escape(', '.join(arguments + constants))}; {report['arrays']} arrays; gradient: {report['gradients']}")
+        console.print(f"called with {escape(', '.join(given + constants))}; {report['arrays']} arrays; {more}")
+
+
+def callable_report(console: Console, report: dict[str, Any]) -> None:
+    """One implementation: how it was called, verdicts, worst cases, the deviation."""
+    arguments = {theirs: ours for ours, theirs in report["arguments"].items()}
+    heading(console, report, report["loss"], arguments, f"gradient: {report['gradients']}")
     not_run(console, report)
     _groups(console, report["groups"])
     for finding in report["findings"]:

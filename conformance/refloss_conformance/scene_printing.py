@@ -6,7 +6,7 @@ from typing import Any
 from rich.console import Console
 from rich.markup import escape
 
-from .printing import deviations, explained, not_run, parameters, troubles, verdict
+from .printing import deviations, explained, heading, not_run, parameters, troubles, verdict
 
 WIDE = 110
 
@@ -28,15 +28,8 @@ def _read(value: Any) -> Any:
 
 def scene_report(console: Console, report: dict[str, Any]) -> None:
     """One implementation: how it was called, the verdict, worst cases side by side, the deviation."""
-    known = " ".join(filter(None, (report["package"], report["version"])))
-    version = f" ({known})" if report["version"] or report["via"] != "callable" else ""
-    written = f", written in {report['language']}" if report["via"] == "program" and report["language"] != "unknown" else ""
-    console.print(f"[bold]{escape(report['callable'])}[/]{escape(version + written)} as [bold]{report['function']}[/]")
-    if report["via"] == "callable":
-        arguments = [f"{theirs}={ours}" for theirs, ours in report["arguments"].items()]
-        constants = [f"{name}={value!r}" for name, value in report["constants"].items()]
-        codes = ", ".join(f"{name}={code}" for name, code in report["codes"].items())
-        console.print(f"called with {escape(', '.join(arguments + constants))}; {report['arrays']} arrays; codes read as {codes}")
+    codes = ", ".join(f"{name}={code}" for name, code in report["codes"].items())
+    heading(console, report, report["function"], report["arguments"], f"codes read as {codes}")
     ran = [parameters(group["parameters"]) for group in report["groups"] if group["status"] == "run"]
     console.print(f"ran {len(ran)} of {len(report['groups'])} parameter settings: {escape('; '.join(ran))}")
     reasons: dict[str, list[str]] = {}

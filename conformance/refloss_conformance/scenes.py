@@ -15,6 +15,7 @@ import numpy as np
 from refloss.priors.grid import Grid
 
 from .errors import UsageError
+from .mistake import Mistake
 from .vectors import EPS, LARGEST_FILE, VectorError, load_json, numpy_dtype
 
 FOLDER = pathlib.Path(__file__).parent / "scenes"
@@ -40,16 +41,6 @@ class Part:
     kind: str  # "codes", "pairs", "indices", "mask" or "numbers"
     description: str
     tolerance: float = 0.0
-
-
-@dataclass(frozen=True)
-class Deviation:
-    """A known mistake or another project's convention, by its name; effect is on training, in a sentence."""
-
-    name: str
-    title: str
-    seen: str
-    effect: str
 
 
 class Deviating(NamedTuple):
@@ -91,7 +82,7 @@ class Scenes:
     parts: Mapping[str, Part]
     defaults: Mapping[str, Any]
     notes: Mapping[str, Mapping[str, str]]
-    deviations: Mapping[str, Deviation]
+    deviations: Mapping[str, Mistake]
     scenes: tuple[Scene, ...]
 
     def settings(self) -> list[Mapping[str, Any]]:
@@ -136,13 +127,13 @@ def load_file(path: pathlib.Path) -> Scenes:
 def _scenes(data: Mapping[str, Any]) -> Scenes:
     inputs = {name: Input(one["kind"], tuple(one["shape"]), one["description"]) for name, one in data["inputs"].items()}
     parts = {name: Part(**one) for name, one in data["answer"].items()}
-    deviations = {name: Deviation(name, **one) for name, one in data["deviations"].items()}
+    deviations = {name: Mistake(name, **one) for name, one in data["deviations"].items()}
     scenes = tuple(_scene(one, parts, data["notes"], deviations) for one in data["scenes"] if "withdrawn" not in one)
     defaults = {name: number(value) for name, value in data["defaults"].items()}
     return Scenes(data["function"], inputs, parts, defaults, data["notes"], deviations, scenes)
 
 
-def _scene(data: Mapping[str, Any], parts: Mapping[str, Part], notes: Mapping[str, Any], known: Mapping[str, Deviation]) -> Scene:
+def _scene(data: Mapping[str, Any], parts: Mapping[str, Part], notes: Mapping[str, Any], known: Mapping[str, Mistake]) -> Scene:
     allowed = tuple(data.get("allowed") or [data["expected"]])
     dtypes = tuple(data["dtypes"])
     deviations = tuple(Deviating(tuple(one["names"]), tuple(one.get("dtypes", dtypes)), one["answer"]) for one in data["deviations"])

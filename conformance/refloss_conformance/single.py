@@ -11,7 +11,7 @@ from .errors import UsageError
 from .frameworks import Returned, as_array
 from .golden import Array, Golden, errors, flushed
 from .limits import THIRD_PARTY, autodiff_gradient
-from .mapping import nothing_has, same
+from .mapping import differing, nothing_has
 from .vectors import DTYPES, INTERPRETATION
 from .verdict import symptom
 
@@ -101,7 +101,7 @@ def cases(loss: str, dtype: str = "float32", **parameters: Any) -> list[Case]:
     for name in parameters:
         if name not in record.defaults:
             raise UsageError(f"{loss} has no parameter {name!r}, it has {', '.join(record.defaults) or 'none'}")
-    chosen = [b for b in batches(loss, (dtype,)) if all(same(b.parameters[k], v) for k, v in parameters.items())]
+    chosen = [b for b in batches(loss, (dtype,)) if differing(parameters, b.parameters) is None]
     if not chosen:
         raise nothing_has(parameters, loss)
     return [_case(record, batch.take([i])) for batch in chosen for i in range(len(batch))]

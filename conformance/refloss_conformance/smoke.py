@@ -4,6 +4,7 @@ import contextlib
 import copy
 from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 
@@ -14,6 +15,7 @@ from .frameworks import Outcome
 from .reducing import NORMALIZED, mixed, normalized
 
 Ask = Callable[[Batch], Outcome | None]
+COLUMN, ROW, AS_THEY_ARE = (slice(None), None), (None, slice(None)), (...,)
 
 
 def smoke(caller: Caller, easy: Batch) -> Manner:
@@ -51,24 +53,12 @@ def _written(caller: Caller, easy: Batch) -> str:
     return f"{plan.target.spec}({', '.join(shapes + named + constants)})"
 
 
-def _whole(caller: Caller, column: bool) -> Ask:
-    """All cases in one call, as it answers."""
-
-    def ask(batch: Batch) -> Outcome | None:
-        first, second = (batch.first[:, None], batch.second[:, None]) if column else (batch.first, batch.second)
-        with contextlib.suppress(CannotCall):
-            return caller.raw(batch.parameters, first, second)
-        return None
-
-    return ask
-
-
-def _row(caller: Caller) -> Ask:
-    """All cases in one row."""
+def _together(caller: Caller, place: Any) -> Ask:
+    """All cases in one call, as it answers. place: an index that adds an axis, or none: COLUMN, ROW, AS_THEY_ARE."""
 
     def ask(batch: Batch) -> Outcome | None:
         with contextlib.suppress(CannotCall):
-            return caller.raw(batch.parameters, batch.first[None, :], batch.second[None, :])
+            return caller.raw(batch.parameters, batch.first[place], batch.second[place])
         return None
 
     return ask
@@ -76,7 +66,7 @@ def _row(caller: Caller) -> Ask:
 
 def _reduced(caller: Caller, easy: Batch, manner: Manner) -> Manner:
     """A batch does not give a number for each case: is it the mean or the sum? If only along the last axis, hand over columns."""
-    name, gives = _name(caller, easy, manner, _whole(caller, manner.column))
+    name, gives = _name(caller, easy, manner, _together(caller, COLUMN if manner.column else AS_THEY_ARE))
     if caller.kind == "elementwise" and not manner.column:
         with contextlib.suppress(CannotCall):
             caller.batch(easy, Manner(column=True))
@@ -121,7 +111,7 @@ def _coupling(caller: Caller, easy: Batch, manner: Manner, together: Outcome) ->
         return manner
     value = together.value
     if manner.column and easy.first.ndim == 1:
-        row = _row(caller)
+        row = _together(caller, ROW)
         answer = row(easy) if len(easy) > 1 else None
         manner = Manner(column=True)
         if answer is not None and answer.value.size == 1:

@@ -146,9 +146,9 @@ def _first_manner(caller: Caller, loss: Any, the_plan: Plan, wanted: Sequence[st
     for dtype in wanted:
         try:
             manner = smoke(caller, easy_cases(loss, the_plan, dtype))
-            if _dtype_problem(caller, loss, the_plan, manner, dtype) is None:
-                return manner, dtype
             why = _dtype_problem(caller, loss, the_plan, manner, dtype)
+            if why is None:
+                return manner, dtype
             problem = UsageError(f"{caller.plan.target.spec}: {why}; a loss has the dtype of its input")
         except UsageError as error:
             problem = problem or error

@@ -50,7 +50,7 @@ def _in_two(rest: Callable[..., Any], mode: int, stamp: str) -> Callable[..., An
 @portable
 def look(t: Any) -> Any:
     """Is one of the targets neither 0 nor 1, and is one outside [0, 1]? From the bits of t (t - 1), which is negative in between,
-    positive outside, and 0 at the ends: largest integers take a sixth of the time of comparisons."""
+    positive outside, and 0 at the ends: largest integers take a third of the time of comparisons."""
     one = type(t[0])(1)
     size = signed = bits(one - one)
     for i in range(t.size):

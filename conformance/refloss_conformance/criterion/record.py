@@ -4,19 +4,16 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..mistake import Mistake
 from .images import Choices
 
 Change = Callable[[Choices, Any], Mapping[str, Any] | None]  # (choices, constant) -> the choices that change; None: it does not apply
 
 
 @dataclass(frozen=True)
-class Deviation:
-    """name: what is printed, and never changes. effect: on training, in a sentence. title may hold {constant}."""
+class Deviation(Mistake):
+    """title may hold {constant}. criteria: where it can happen."""
 
-    name: str
-    title: str
-    seen: str
-    effect: str
     criteria: tuple[str, ...]
     change: Change = field(repr=False)
     constants: tuple[Any, ...] = (None,)  # candidates for a constant that the cases identify

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
+from ..mistake import Mistake
 from ..records import RECORDS
 
 Formula = Callable[..., Any]
@@ -13,13 +14,9 @@ EPSILONS = (1e-3, 1e-4, 1e-5, 1e-6, 2e-7, 1e-7, 1e-8, 1e-9, 1e-10, 1e-12, 1e-15,
 
 
 @dataclass(frozen=True)
-class Deviation:
-    """name: what is printed, and never changes. effect: on training, in a sentence. losses: where it can happen."""
+class Deviation(Mistake):
+    """losses: where it can happen."""
 
-    name: str
-    title: str
-    seen: str
-    effect: str
     losses: tuple[str, ...]
     change: Change = field(repr=False)
     constants: tuple[Any, ...] = (None,)  # candidates for a constant that the cases identify

@@ -10,7 +10,7 @@ import numpy as np
 from .. import engine
 from ..cases import Batch, batches, known, load, missing_dtype
 from ..errors import UsageError
-from ..mapping import must_have, nothing_has, same
+from ..mapping import differing, must_have, nothing_has
 from ..vectors import USUAL_DTYPES
 from . import messages
 from .messages import Declined, Program, Result
@@ -74,7 +74,7 @@ def ask(talk: Talk, program: Program, request: Request, step: Step = lambda *_: 
     for done, batch in enumerate(todo):
         step(batch.group, done, len(todo))
         group = asked.groups.setdefault(batch.group, engine.group_row(batch))
-        other = next((name for name, value in request.only.items() if not same(batch.parameters[name], value)), None)
+        other = differing(request.only, batch.parameters)
         if other is not None:
             group.update(status="skipped", reason=f"{other}={batch.parameters[other]!r}: --param says otherwise")
             continue
@@ -122,7 +122,7 @@ def why_not(program: Program, dtype: str) -> str | None:
 def _exists(request: Request) -> None:
     """The parameters of --param, and a setting that has them."""
     must_have(known(request.loss).defaults, request.only, request.loss)
-    if not any(all(same(group.parameters[k], v) for k, v in request.only.items()) for group in load(request.loss).groups):
+    if all(differing(request.only, group.parameters) for group in load(request.loss).groups):
         raise nothing_has(request.only, request.loss)
 
 

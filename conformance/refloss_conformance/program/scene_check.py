@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from .. import engine, scene_third_party
-from ..mapping import must_have, nothing_has, same
+from ..mapping import differing, must_have, nothing_has
 from ..running import GOOD
 from ..scene_judging import Outcome
 from ..scenes import Answer, Scene, Scenes, load
@@ -23,7 +23,7 @@ def run(request: Request, step: Step = lambda *_: None) -> dict[str, Any]:
     words, file = split(request), load(request.loss)
     only = {name: scene_third_party.tuples(value) for name, value in request.only.items()}
     must_have(file.defaults, only, file.function)
-    if not any(_other(setting, only) is None for setting in file.settings()):
+    if all(differing(only, setting) for setting in file.settings()):
         raise nothing_has(only, file.function, "scenes")
     with talk_to(words, request) as talk:
         program = talk.start() or Program(words[0], None, "unknown", functions=(file.function,))
@@ -58,18 +58,13 @@ class Asked:
             self.outcomes.append(Outcome(scene, dtype, None, one.reason, one.status))
 
 
-def _other(setting: Mapping[str, Any], only: Mapping[str, Any]) -> str | None:
-    """The first parameter of a setting that --param wants otherwise."""
-    return next((name for name, value in only.items() if not same(setting[name], value)), None)
-
-
 def _ask(talk: Talk, file: Scenes, only: Mapping[str, Any], asked: Asked, step: Step) -> None:
     settings = file.settings()
     for done, setting in enumerate(settings):
         step(file.function, done, len(settings))
         group = {"parameters": scene_third_party.listed(dict(setting)), "status": "skipped", "reason": None, "cases": 0}
         asked.groups.append(group)
-        other = _other(setting, only)
+        other = differing(only, setting)
         if other is not None:
             group["reason"] = f"{other}={setting[other]!r}: --param says otherwise"
             continue
