@@ -3,8 +3,9 @@
 import numpy as np
 import pytest
 
-from refloss_conformance.frameworks import Jax, Outcome
+from refloss_conformance.asking import Outcome
 from refloss_conformance.gradients import UPSTREAM
+from refloss_conformance.jax_arrays import Jax
 from refloss_conformance.third_party import Request, run
 
 jax = pytest.importorskip("jax")
@@ -47,6 +48,25 @@ def test_as_one_or_one_by_one(function, n, dtype) -> None:  # type: ignore[no-un
     assert as_one.whole
     if function is overflows and n == 100:
         assert not np.isfinite(as_one.run(function, *inputs("float32", n), True).value).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_what_is_expected_is_compiled_meanwhile(dtype: str) -> None:
+    """And answers as what is not; also where labels become int32. One that cannot be traced is asked in the end as it is."""
+    calls = []
+
+    def once(x, t):  # type: ignore[no-untyped-def]
+        calls.append(type(x))
+        return focal(x, jnp.where(t == 1, 1.0, 0.0))
+
+    (x, t), framework = inputs(dtype), Jax()
+    labels = t.astype(np.int64)
+    framework.expect(once, x, labels)
+    assert len(calls) == 1
+    alike(framework.run(once, x, labels, True), Jax(whole=False).run(focal, x, t, True))
+    assert len(calls) == 1 and framework.whole
+    framework.expect(asks, x, t)
+    alike(framework.run(asks, x, t, True), Jax(whole=False).run(focal, x, t, True))
 
 
 def test_codes() -> None:

@@ -6,10 +6,12 @@ from typing import Any
 
 import numpy as np
 
+from .asking import Function, Outcome, Returned
 from .cases import Batch
-from .frameworks import Framework, Function, Outcome, Returned
+from .frameworks import Framework
 from .golden import Array
 from .gradients import UPSTREAM
+from .jax_arrays import Jax
 from .mapping import Plan
 from .target import one_line
 
@@ -102,10 +104,13 @@ class Caller:
             return Outcome(np.concatenate([part.value for part in parts]), slope)
         return self._shaped(batch, manner)
 
+    def expect(self, batch: Batch, manner: Manner) -> None:
+        """Say that this batch will be asked for, to a framework that can prepare for it."""
+        if isinstance(self.framework, Jax) and self.returns != "value_and_grad" and not manner.alone:
+            self.framework.expect(self._function(batch.parameters), *_handed(batch, manner), self.upstream)
+
     def _shaped(self, batch: Batch, manner: Manner) -> Outcome:
-        first, second = batch.first, batch.second
-        if manner.column:
-            first, second = first[:, None], second[:, None]
+        first, second = _handed(batch, manner)
         value, slope = self.raw(batch.parameters, first, second)
         wanted = batch.value.number.shape
         if value.size != int(np.prod(wanted)):
@@ -113,3 +118,7 @@ class Caller:
         if slope is not None and slope.size != batch.first.size:
             raise CannotCall(f"its gradient has the shape {slope.shape}, not {first.shape}")
         return Outcome(value.reshape(wanted), None if slope is None else slope.reshape(batch.first.shape))
+
+
+def _handed(batch: Batch, manner: Manner) -> tuple[Array, Array]:
+    return (batch.first[:, None], batch.second[:, None]) if manner.column else (batch.first, batch.second)

@@ -2,9 +2,9 @@
 
 import numpy as np
 
+from .asking import Outcome
 from .calling import CLOSE
 from .cases import Batch
-from .frameworks import Outcome
 
 NORMALIZED = ("mean", "sum", "positives")  # what a batch may give
 # Targets among which few or many are positive, or of a foreground class: what divides by the number of either kind is seen.

@@ -9,7 +9,7 @@ import numpy as np
 
 from refloss._engine.check import IGNORE, NEGATIVE
 
-from .frameworks import _double
+from .jax_arrays import precision
 from .scene_judging import Outcome
 from .scenes import Part, Scene, Scenes
 from .target import one_line
@@ -44,9 +44,7 @@ class Codes:
 def framework_ready(name: str) -> Iterator[None]:
     """JAX computes float64 only where it is told to."""
     if name == "jax":
-        import jax
-
-        with _double(jax):
+        with precision(np.float64):
             yield
     else:
         yield

@@ -6,9 +6,9 @@ from typing import Any
 
 import numpy as np
 
+from .asking import Returned, as_array
 from .cases import Batch, batches, known, notes
 from .errors import UsageError
-from .frameworks import Returned, as_array
 from .golden import Array, Golden, errors, flushed
 from .limits import THIRD_PARTY, autodiff_gradient
 from .mapping import differing, nothing_has

@@ -8,10 +8,10 @@ from typing import Any
 
 import numpy as np
 
+from .asking import Outcome
 from .calling import CLOSE, Caller, CannotCall, Manner
 from .cases import Batch
 from .errors import UsageError
-from .frameworks import Outcome
 from .reducing import NORMALIZED, mixed, normalized
 
 Ask = Callable[[Batch], Outcome | None]

@@ -162,6 +162,9 @@ def _run_groups(
     answers: list[Answered] = []
     groups: dict[str, dict[str, Any]] = {}
     todo = batches(loss.name, dtypes)
+    for batch in todo:
+        if the_plan.reason_to_skip(batch.parameters) is None:
+            caller.expect(_read_as_written(caller, batch), manner)
     for done, batch in enumerate(todo):
         step(batch.group, done, len(todo))
         group = groups.setdefault(batch.group, group_row(batch))
@@ -170,10 +173,9 @@ def _run_groups(
             group.update(status="skipped", reason=reason)
             continue
         whole = len(batch)
-        if caller.framework.name in FLUSHING:
-            batch = batch.take(np.flatnonzero(~batch.with_subnormals()))  # noqa: PLW2901
-            if len(batch) < whole:
-                group["why_left_out"] = f"subnormal inputs, which {caller.framework.name} reads as 0"
+        batch = _read_as_written(caller, batch)  # noqa: PLW2901
+        if len(batch) < whole:
+            group["why_left_out"] = f"subnormal inputs, which {caller.framework.name} reads as 0"
         try:
             usable, outcome = _tolerant(caller, batch, manner)
         except CannotCall as error:
@@ -185,6 +187,11 @@ def _run_groups(
             group["why_left_out"] = "codes for rows without a class, which it does not take"
         answers.append(Answered(usable, outcome.value, outcome.gradient))
     return answers, list(groups.values())
+
+
+def _read_as_written(caller: Caller, batch: Batch) -> Batch:
+    """The cases whose inputs a framework does not change."""
+    return batch.take(np.flatnonzero(~batch.with_subnormals())) if caller.framework.name in FLUSHING else batch
 
 
 def _tolerant(caller: Caller, batch: Batch, manner: Manner) -> tuple[Batch, Any]:

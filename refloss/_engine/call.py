@@ -35,8 +35,10 @@ def run(
     sums, flags = np.zeros((blocks if total else 0, 2), T), np.zeros(blocks, np.uint8)
     driver, kernel = drive(loss.kind, loss.targets == "unit"), hot(loss.kind, loss.kernel, setting.mode, T)
     params = two_words(setting, T)
-    with np.errstate(over="ignore"):
-        by = T(divisor)
+    by = T(1)
+    if divisor != 1.0:
+        with np.errstate(over="ignore"):
+            by = T(divisor)
 
     def part(first: int, last: int) -> None:
         driver(kernel.address, x, t, params, weights, upstream, by, value, grad, sums, flags, first, last)

@@ -60,9 +60,10 @@ def limit() -> int:
 
 def empty(shape: int | tuple[int, ...], dtype: Any) -> Array:
     """np.empty; a large one may lie on memory that was used before."""
-    size, most = math.prod(shape if isinstance(shape, tuple) else (shape,)) * np.dtype(dtype).itemsize, limit()
+    size = math.prod(shape if isinstance(shape, tuple) else (shape,)) * np.dtype(dtype).itemsize
     if size < LEAST:
         return np.empty(shape, dtype)
+    most = limit()
     if size > most:
         _shrink(_free, most)  # the setting may have changed
         return np.empty(shape, dtype)
