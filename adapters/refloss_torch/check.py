@@ -32,9 +32,12 @@ def setting(loss: Loss[Any], parameters: dict[str, Any]) -> Setting:
 def tensors(loss: Loss[Any], first: Any, second: Any, weights: Any) -> None:
     """Both tensors and the weights have types, shapes, devices that belong together, and only the first asks for a gradient."""
     name, (one, two), labels = loss.name, loss.arrays, loss.targets == "labels"
-    for argument, tensor in ((one, first), (two, second), ("weights", weights)):
-        if not isinstance(tensor, Tensor) and (argument != "weights" or tensor is not None):
-            bad_type(name, argument, "a torch.Tensor", type(tensor).__name__, f"convert with torch.as_tensor({argument})")
+    if not isinstance(first, Tensor):
+        _no_tensor(name, one, first)
+    if not isinstance(second, Tensor):
+        _no_tensor(name, two, second)
+    if weights is not None and not isinstance(weights, Tensor):
+        _no_tensor(name, "weights", weights)
     if first.dtype not in REAL:
         bad_type(name, one, "a tensor of float64, float32, float16 or bfloat16", str(first.dtype), f"convert with {one}.to(torch.float32)")
     if labels and second.dtype not in INTEGERS:
@@ -62,6 +65,10 @@ def tensors(loss: Loss[Any], first: Any, second: Any, weights: Any) -> None:
         _no_gradient(name, two, one)
     if weights is not None:
         _weights(loss, first, weights)
+
+
+def _no_tensor(name: str, argument: str, given: Any) -> None:
+    bad_type(name, argument, "a torch.Tensor", type(given).__name__, f"convert with torch.as_tensor({argument})")
 
 
 def _weights(loss: Loss[Any], first: Tensor, weights: Tensor) -> None:

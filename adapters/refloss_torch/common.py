@@ -30,6 +30,8 @@ def plain(tensor: Tensor, dtype: torch.dtype) -> Tensor:
     """Contiguous, of this type, and without history; a copy only where it has to be one."""
     if tensor.requires_grad:
         tensor = tensor.detach()
+    if tensor.is_neg():  # a view that is negated when it is read
+        tensor = tensor.resolve_neg()
     return tensor if tensor.dtype == dtype and tensor.is_contiguous() else tensor.to(dtype).contiguous()
 
 
@@ -44,12 +46,10 @@ def inputs(loss: Loss[Any], first: Tensor, second: Tensor, weights: Tensor | Non
 def nobody_looks(*tensors: Tensor) -> bool:
     """Plain CPU tensors, and nothing that traces or intercepts operators: then numbers can be read, and torch's dispatcher
     (10 us a call) need not be asked."""
-    return (
-        not torch.compiler.is_compiling()
-        and all(type(tensor) in PLAIN and tensor.device.type == "cpu" for tensor in tensors)
-        and not torch._C._len_torch_dispatch_stack()
-        and torch._C._get_tracing_state() is None
-    )
+    for tensor in tensors:  # a generator would take as long again
+        if type(tensor) not in PLAIN or not tensor.is_cpu:
+            return False
+    return not torch.compiler.is_compiling() and not torch._C._len_torch_dispatch_stack() and torch._C._get_tracing_state() is None
 
 
 def times(upstream: Tensor, gradient: Tensor, loss: Loss[Any], dtype: torch.dtype) -> Tensor:
@@ -58,7 +58,7 @@ def times(upstream: Tensor, gradient: Tensor, loss: Loss[Any], dtype: torch.dtyp
         if upstream.ndim and not any(upstream.stride()):
             upstream = upstream.as_strided((), ())  # one number, expanded, as .sum().backward() leaves it
         if upstream.ndim == 0 and upstream.item() == 1.0:
-            return gradient.to(dtype)
+            return gradient if gradient.dtype == dtype else gradient.to(dtype)
     if upstream.ndim and loss.kind in ("rows", "pairs"):
         upstream = upstream[..., None]
     return (gradient * upstream.to(gradient.dtype)).to(dtype)

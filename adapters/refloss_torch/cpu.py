@@ -11,16 +11,42 @@ from refloss._engine.record import REGISTRY, Array, Loss, Setting
 
 from .common import counted, inputs, loss_shape
 
+SMALL = 40_000  # numbers: too few for two threads, and handing over arrays would take longer than the work
 NONE: dict[torch.dtype, Array] = {torch.float32: np.empty(0, np.float32), torch.float64: np.empty(0, np.float64)}
+NOTHING = {dtype: torch.empty(0, dtype=dtype) for dtype in NONE}
 NO_ROWS: dict[torch.dtype, Array] = {dtype: none.reshape(0, 0) for dtype, none in NONE.items()}
 
 
-def value(first: Tensor, second: Tensor, weights: Tensor | None, normalizer: Tensor | None, *call_: Any) -> Tensor:
-    return _run(False, first, second, weights, normalizer, *call_)[0]
+def value(*given: Any) -> Tensor:
+    return _run(False, *given)[0]
 
 
-def both(first: Tensor, second: Tensor, weights: Tensor | None, normalizer: Tensor | None, *call_: Any) -> tuple[Tensor, Tensor]:
-    return _run(True, first, second, weights, normalizer, *call_)
+def both(*given: Any) -> tuple[Tensor, Tensor]:
+    return _run(True, *given)
+
+
+def _as_it_lies(first: Tensor, second: Tensor) -> bool:
+    """Whether both have memory that the kernels can read: of their types, gap-free, and not to be negated on reading."""
+    return (
+        first.dtype in NONE and first.is_contiguous() and second.is_contiguous() and not first.is_neg() and not second.is_neg()
+        and first.data_ptr() != 0 and second.data_ptr() != 0
+    )  # fmt: skip
+
+
+def _small(
+    with_gradient: bool, first: Tensor, second: Tensor, record: Loss[Any], setting: Setting, reduction: str, divisor: float
+) -> tuple[Tensor, Tensor] | None:
+    """A call on the tensors' own memory; None if something is outside its domain, which `call.run` will name."""
+    each, dtype = reduction == "none", first.dtype
+    grad = torch.empty_like(first) if with_gradient else NOTHING[dtype]
+    value = torch.empty(loss_shape(record, first), dtype=dtype) if each else None
+    total = call.run_at(
+        record, setting, NONE[dtype].dtype.type, first.numel(), first.data_ptr(), second.data_ptr(), divisor=divisor,
+        value=0 if value is None else value.data_ptr(), grad=grad.data_ptr(), total=not each,
+    )  # fmt: skip
+    if total is None:
+        return None
+    return torch.scalar_tensor(total / divisor, dtype=dtype) if value is None else value, grad
 
 
 def _run(
@@ -34,6 +60,11 @@ def _run(
         divisor *= check.divisor(loss, reduction, normalizer.item(), 1)
     if reduction == "mean":
         divisor *= float(counted(record, first, second))
+    setting = Setting(mode, tuple(numbers), centred)
+    if weights is None and record.kind in ("elementwise", "pairs") and 0 < first.numel() <= SMALL and _as_it_lies(first, second):
+        found = _small(with_gradient, first, second, record, setting, reduction, divisor)
+        if found is not None:
+            return found
     x, t, w = inputs(record, first, second, weights)
     none = NONE[x.dtype]
     out = _empty(loss_shape(record, first), none) if reduction == "none" else None
@@ -41,7 +72,7 @@ def _run(
     total = 0.0
     if x.numel():
         total = call.run(
-            record, Setting(mode, tuple(numbers), centred), _array(record, x), _array(record, t), weights=_flat(w, none), upstream=none,
+            record, setting, _array(record, x), _array(record, t), weights=_flat(w, none), upstream=none,
             divisor=divisor, value=_flat(out, none), total=out is None,
             grad=_array(record, grad) if with_gradient else (NONE if record.kind == "elementwise" else NO_ROWS)[x.dtype],
         )  # fmt: skip

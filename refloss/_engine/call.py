@@ -2,13 +2,14 @@
 
 import functools
 import math
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 
 from ..errors import bad_value
 from . import check, memory
-from .cpu import PARAMS, blocks_of, drive, hot
+from .cpu import PARAMS, blocks_of, drive, drive_at, hot
 from .record import Array, Loss, Setting
 from .threads import over_blocks
 
@@ -25,6 +26,20 @@ def two_words(setting: Setting, dtype: Any) -> tuple[Any, ...]:
     return (*words[:-1], dtype(1)) if setting.centred else tuple(words)
 
 
+@functools.lru_cache(maxsize=256)
+def _ready(loss: Loss[Any], setting: Setting, T: Any) -> tuple[Callable[..., Any], int, tuple[Any, ...]]:
+    """The loop, the address of its kernel, and the kernel's parameters."""
+    return (
+        drive(loss.kind, loss.targets == "unit"), hot(loss.kind, loss.kernel, setting.mode, T).address, two_words(setting, T)
+    )  # fmt: skip
+
+
+@functools.lru_cache(maxsize=256)
+def _ready_at(loss: Loss[Any], setting: Setting, T: Any) -> tuple[Callable[..., Any], int, Array]:
+    _, kernel, params = _ready(loss, setting, T)
+    return drive_at(loss.kind, loss.targets == "unit"), kernel, np.array(params, T)
+
+
 def run(
     loss: Loss[Any], setting: Setting, x: Array, t: Array, *, weights: Array, upstream: Array, divisor: float,
     value: Array, grad: Array, total: bool,
@@ -33,15 +48,12 @@ def run(
     T = x.dtype.type
     blocks = blocks_of(loss.kind, x.shape)
     sums, flags = np.zeros((blocks if total else 0, 2), T), np.zeros(blocks, np.uint8)
-    driver, kernel = drive(loss.kind, loss.targets == "unit"), hot(loss.kind, loss.kernel, setting.mode, T)
-    params = two_words(setting, T)
-    by = T(1)
-    if divisor != 1.0:
-        with np.errstate(over="ignore"):
-            by = T(divisor)
+    driver, kernel, params = _ready(loss, setting, T)
+    with np.errstate(over="ignore"):
+        by = T(divisor)
 
     def part(first: int, last: int) -> None:
-        driver(kernel.address, x, t, params, weights, upstream, by, value, grad, sums, flags, first, last)
+        driver(kernel, x, t, params, weights, upstream, by, value, grad, sums, flags, first, last)
 
     over_blocks(part, blocks, x.size * (2 if loss.kind == "pairs" else 1))  # a pair costs as much as eight logits
     if flags[0] if blocks == 1 else flags.any():
@@ -49,9 +61,21 @@ def run(
     return _sum(sums) if total else 0.0
 
 
+def run_at(
+    loss: Loss[Any], setting: Setting, T: Any, size: int, x: int, t: int, *, divisor: float, value: int, grad: int, total: bool
+) -> float | None:
+    """`run` for few numbers of type T at addresses. None: something lies outside its domain, and `run` will say what."""
+    blocks = blocks_of(loss.kind, (size // 4, 4) if loss.kind == "pairs" else (size,))
+    sums = np.empty((blocks if total else 0, 2), T)
+    driver, kernel, numbers = _ready_at(loss, setting, T)
+    if driver(kernel, x, t, numbers, divisor, value, grad, size, sums, blocks):
+        return None
+    return _sum(sums) if total else 0.0
+
+
 def _sum(sums: Array) -> float:
     if len(sums) == 1:
-        high, low = float(sums[0, 0]), float(sums[0, 1])
+        high, low = sums[0].tolist()
         return high + low if math.isfinite(high) else high
     words = sums.astype(np.float64)
     if not np.isfinite(words[:, 0]).all():

@@ -28,7 +28,7 @@ _taught: dict[str, set[Callable[..., Any]]] = {"cpu": set(), "cuda": set()}
 
 def teach_cpu() -> None:
     """Tell Numba's CPU target what the scalar functions mean: all that are known by now, each once."""
-    from numba import types
+    from numba import carray, types
     from numba.core import cgutils
     from numba.extending import intrinsic, overload
 
@@ -52,7 +52,15 @@ def teach_cpu() -> None:
 
             return function(address, arguments), code
 
+        @intrinsic
+        def pointer_to(typing: Any, address: Any, one: Any) -> Any:
+            def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+                return builder.inttoptr(values[0], context.get_value_type(signature.return_type))
+
+            return types.CPointer(one)(address, one), code
+
         teach(fma)(lambda a, b, c: lambda a, b, c: llvm_fma(a, b, c))
+        teach(array_at)(lambda address, size, one: lambda address, size, one: carray(pointer_to(address, one), size))
         teach(call_at)(lambda address, arguments: lambda address, arguments: function_at(address, arguments)(*arguments))
     _teach("cpu", teach, types.float32)
 
@@ -124,3 +132,8 @@ def pointer(function: Callable[..., Any], signature: Any) -> Any:
 def call_at(address: int, arguments: tuple[Any, ...]) -> None:
     """Call the C function at an address, from compiled code; `teach_cpu` gives it its meaning."""
     raise TypeError("call_at is for compiled code")
+
+
+def array_at(address: int, size: int, one: Any) -> Any:
+    """So many numbers of the type of `one` from an address on, as an array, in compiled code."""
+    raise TypeError("array_at is for compiled code")
