@@ -179,7 +179,6 @@ WRONG_EXPORTS: list[tuple[tuple[Any, ...], str]] = [
     (("l1_loss", (), {"beta": 1}), "l1_loss has no parameter 'beta', it has none"),
     (("smooth_l1_loss", (), {"beta": 17}), "no golden vectors of smooth_l1_loss have beta=17"),
     (("criteria.ssd",), r"criteria.ssd needs no export: criteria/criteria.ssd.json"),
-    (("assign.ssd",), r"assign.ssd needs no export: scenes/assign.ssd.json"),
 ]
 
 

@@ -335,8 +335,3 @@ def test_fewer_scenes_than_asked_for():
 )  # fmt: skip
 def test_options_without_effect_are_mistakes(words, says, capsys):
     assert command(*words) == 2 and says in capsys.readouterr().err
-
-
-def test_criteria_are_checked_as_callables(capsys):
-    assert cli.main(["check", "--command", program(), "--as", "criteria.retinanet"]) == 2
-    assert "--command checks losses, codings and golden scenes" in capsys.readouterr().err

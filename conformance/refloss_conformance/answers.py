@@ -1,28 +1,22 @@
 """`refloss check FOLDER`: answers to an export, computed anywhere, judged like any other implementation's."""
 
-import functools
 import json
 import pathlib
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from fnmatch import fnmatchcase
 from typing import Any
 
-import jsonschema
 import numpy as np
 
-from . import exchange, npy, safe
+from . import exchange, folders, npy
 from .cases import Batch, known
-from .close import nearest
-from .engine import Answered, Subject, Unanswered, document, group_row
+from .engine import Answered, Unanswered, document, group_row
 from .errors import UsageError
-from .exchange import ANSWERS, INPUTS, MANIFEST
+from .folders import ANSWERS, INPUTS, MANIFEST
 from .golden import Array
-from .vectors import DTYPES, INTERPRETATION
+from .vectors import DTYPES
 
-ABOUT = "about.json"
-SCHEMAS = pathlib.Path(__file__).parent / "schema"
 WORDS = {"nan": np.nan, "-nan": np.nan, "inf": np.inf, "-inf": -np.inf, "infinity": np.inf, "-infinity": -np.inf}
 DECIMAL = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d{1,5})?")
 HEX = re.compile(r"[+-]?0[xX][0-9a-fA-F]{1,40}(\.[0-9a-fA-F]{0,40})?[pP][+-]?\d{1,5}|[+-]?0[xX]\.[0-9a-fA-F]{1,40}[pP][+-]?\d{1,5}")
@@ -52,7 +46,11 @@ class Given:
 def check(folder: str | pathlib.Path, command: str = "") -> dict[str, Any]:
     """The report on a folder. UsageError: it is no export, a changed one, or holds files that are no answers."""
     place = pathlib.Path(folder)
-    manifest = _manifest(place)
+    manifest = folders.manifest(place)
+    if "function" in manifest:
+        from . import scene_exchange
+
+        return scene_exchange.check(place, manifest, command)
     loss = known(manifest["loss"])
     expected = _batches(place, loss, manifest)
     files, about = _files(place, expected)
@@ -77,12 +75,9 @@ def check(folder: str | pathlib.Path, command: str = "") -> dict[str, Any]:
         if given.digits is not None and given.digits < ENOUGH[batch.dtype]:
             short.append(name)
     if not answered and not any(one.status == "skipped" for one in unanswered):
-        raise UsageError(f"{folder}: there are no answers in {place / ANSWERS}; README.txt says what to put there")
+        raise folders.none(place)
     connected = any(one.gradient is not None for one in answered)
-    subject = Subject(
-        str(folder), command, "files", package=about.get("name", ""), version=about.get("version"),
-        language=about.get("language", "unknown"), gradients="returned" if connected else "none: there are none in the answers",
-    )  # fmt: skip
+    subject = folders.subject(place, command, about, "returned" if connected else "none: there are none in the answers")
     dtypes = dict.fromkeys((d for d in reversed(DTYPES) if d in {batch.dtype for batch in expected.values()}), None)
     return document(
         subject, loss, answered, groups=list(groups.values()), dtypes=dtypes, findings=_cut(short), unanswered=unanswered,
@@ -94,40 +89,6 @@ def _cut(short: Sequence[str]) -> list[dict[str, str]]:
         return []
     text = f"no number of {short[0]} has enough digits for its dtype, so the answers were cut when they were written"
     return [{"kind": "note", "name": "few_digits", "text": f"{text}; print 9 for float32 (%.9g), 17 for float64, or hex", "effect": ""}]
-
-
-@functools.cache
-def _schema(name: str) -> Any:
-    return jsonschema.Draft202012Validator(json.loads((SCHEMAS / name).read_text("utf-8")))
-
-
-def _read(path: pathlib.Path, schema: str, definition: str = "") -> Any:
-    """A JSON file as its schema has it, or a sentence."""
-    try:
-        data = safe.read(path)
-    except OSError as error:
-        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
-    except safe.Unsafe as error:
-        raise UsageError(f"{path}: {error}") from None
-    validator = _schema(schema)
-    if definition:
-        validator = validator.evolve(schema={"$ref": f"#/$defs/{definition}", "$defs": validator.schema["$defs"]})
-    problem = next(iter(validator.iter_errors(data)), None)
-    if problem is not None:
-        where = "/".join(map(str, problem.absolute_path))
-        raise UsageError(f"{path}: {where + ': ' if where else ''}{problem.message[:200]}")
-    return data
-
-
-def _manifest(place: pathlib.Path) -> Any:
-    path = place / MANIFEST
-    if not path.is_file():
-        raise UsageError(f"{place} holds no {MANIFEST}: it is no export; refloss export {place} --as LOSS makes one")
-    data = _read(path, "export.json", "any")
-    for key, mine in (("schema", exchange.SCHEMA_VERSION), ("interpretation", INTERPRETATION)):
-        if data.get(key) != mine:
-            raise UsageError(f"{path}: {key} is {data.get(key)!r}, this version of refloss knows {mine}; export again")
-    return _read(path, "export.json")
 
 
 def _batches(place: pathlib.Path, loss: Any, manifest: Mapping[str, Any]) -> dict[str, Batch]:
@@ -148,28 +109,21 @@ def _batches(place: pathlib.Path, loss: Any, manifest: Mapping[str, Any]) -> dic
 
 
 def _untouched(place: pathlib.Path, loss: Any, name: str, batch: Batch) -> None:
-    """The inputs that lie beside the answers are those of the export; they may be gone."""
-    texts = {f"{name}.json": exchange.inputs_text(loss, name, batch).encode()}
-    texts |= {f"{name}.{key}.npy": exchange.npy(a) for key, a in zip(loss.arrays, (batch.first, batch.second), strict=True)}
-    for file, written in texts.items():
-        path = place / INPUTS / file
-        if path.is_file() and (path.stat().st_size != len(written) or path.read_bytes() != written):
-            raise UsageError(f"{path} was changed after the export; export again, and compute again")
+    folders.untouched(place / INPUTS / f"{name}.json", exchange.inputs_text(loss, name, batch).encode())
+    for key, array in zip(loss.arrays, (batch.first, batch.second), strict=True):
+        folders.untouched(place / INPUTS / f"{name}.{key}.npy", exchange.npy(array))
 
 
 def _files(place: pathlib.Path, expected: Mapping[str, Batch]) -> tuple[set[str], Any]:
     """The names of the answers' files, and what about.json says."""
     folder = place / ANSWERS
-    found = {path.name for path in folder.iterdir() if not path.name.startswith(".")} if folder.is_dir() else set()
-    allowed = [ABOUT, *(f"{name}{end}" for name in expected for end in (".json", ".value.npy", ".gradient.npy"))]
-    for name in sorted(found - set(allowed)):
-        raise UsageError(f"{folder / name} answers nothing of this export{nearest(name, allowed)}")
+    found, about = folders.answers(place, [f"{name}{end}" for name in expected for end in (".json", ".value.npy", ".gradient.npy")])
     for name in expected:
         if f"{name}.json" in found and found & {f"{name}.value.npy", f"{name}.gradient.npy"}:
             raise UsageError(f"{folder}: {name} is answered twice, in .json and in .npy; keep one of them")
         if f"{name}.gradient.npy" in found and f"{name}.value.npy" not in found:
             raise UsageError(f"{folder}: {name}.gradient.npy is there without {name}.value.npy")
-    return found, _read(folder / ABOUT, "answers.json", "about") if ABOUT in found else {}
+    return found, about
 
 
 def _given(place: pathlib.Path, name: str, batch: Batch, files: set[str]) -> Given:
@@ -186,7 +140,7 @@ def _given(place: pathlib.Path, name: str, batch: Batch, files: set[str]) -> Giv
 
 
 def _of_json(path: pathlib.Path, batch: Batch) -> Given:
-    data = _read(path, "answers.json", "answers")
+    data = folders.read(path, "answers.json", "answers")
     if "ids" in data and data["ids"] != list(batch.ids):
         raise UsageError(f"{path}: its ids are not those of the inputs, in their order")
     values = _rows(path, "values", data["values"], batch.value.number.shape)
@@ -266,9 +220,9 @@ def _answered(batch: Batch, given: Given) -> list[Answered]:
 def _why(batch: Batch, k: int, name: str, about: Mapping[str, Any], half: bool) -> Unanswered:
     if about.get("flushes_subnormals") and batch.take([k]).with_subnormals()[0]:
         return Unanswered(batch.ids[k], batch.dtype, "skipped", "a subnormal input, which it reads as 0")
-    for skip in about.get("skipped", ()):
-        if fnmatchcase(batch.ids[k], skip["id"]) and skip.get("dtype", batch.dtype) == batch.dtype:
-            return Unanswered(batch.ids[k], batch.dtype, "skipped", skip["reason"], skip.get("link"))
+    skip = folders.skipped(about, batch.ids[k], batch.dtype)
+    if skip is not None:
+        return skip
     if half:
         return Unanswered(batch.ids[k], batch.dtype, "misshapen", "it has a value and no gradient, and others have one; give all or none")
     return Unanswered(batch.ids[k], batch.dtype, "missing", f"there is no answer to it in {ANSWERS}/{name}.json or .value.npy")

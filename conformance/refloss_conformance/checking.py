@@ -57,7 +57,10 @@ def document(arguments: argparse.Namespace, way: str, step: Step) -> dict[str, A
     if way == "files":
         from . import exchange
 
-        return exchange.check(arguments.target, again)
+        found = exchange.check(arguments.target, again)
+        if found["report"] == "scenes":
+            scene_command.fits(arguments, found["function"])
+        return found
     if way == "program":
         return _program(arguments, again, step)
     dtypes = arguments.dtype or ()
@@ -67,7 +70,7 @@ def document(arguments: argparse.Namespace, way: str, step: Step) -> dict[str, A
         criteria_command.fits(arguments)
         return criteria_command.run(arguments, mapping(arguments.map), values, dtypes, step)
     if arguments.loss_name in scenes.names():
-        scene_command.fits(arguments)
+        scene_command.fits(arguments, arguments.loss_name)
         return scene_command.run(arguments, mapping(arguments.map), values, dtypes, step)
     for name in SCENES_ONLY:
         if getattr(arguments, name):
@@ -82,16 +85,20 @@ def document(arguments: argparse.Namespace, way: str, step: Step) -> dict[str, A
 
 
 def _program(arguments: argparse.Namespace, again: str, step: Step) -> dict[str, Any]:
-    from .program import check, scene_check
+    from . import criteria_command
+    from .program import check, criteria_check, scene_check
 
+    way: Any = check
     if arguments.loss_name.startswith("criteria."):
-        raise UsageError(f"--command checks losses, codings and golden scenes; {arguments.loss_name} is checked as a Python callable")
-    golden = arguments.loss_name in scenes.names()
-    if golden:
-        scene_command.fits(arguments)
+        criteria_command.fits(arguments)
+        way = criteria_check
+    elif arguments.loss_name in scenes.names():
+        scene_command.fits(arguments, arguments.loss_name)
+        way = scene_check
     timeout = arguments.timeout or 10.0
     request = check.Request(
         arguments.program, arguments.loss_name, values("--param", arguments.param), arguments.dtype or (), timeout, arguments.strict, again,
         max(60.0, timeout),
     )  # fmt: skip
-    return scene_check.run(request, step) if golden else check.run(request, step)
+    found: dict[str, Any] = way.run(request, step)
+    return found

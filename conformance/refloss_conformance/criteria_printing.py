@@ -11,7 +11,7 @@ from .criteria import Criteria, load, names
 from .criterion.deviations import DEVIATIONS
 from .criterion.normalizers import MOVING, NORMALIZERS
 from .criterion.offers import names as offered
-from .printing import deviations, heading, not_run
+from .printing import deviations, heading, not_run, troubles
 from .scene_printing import findings, right
 
 
@@ -19,7 +19,7 @@ def short(value: float) -> str:
     return f"{value:.8g}"
 
 
-def criteria_report(console: Console, report: Mapping[str, Any]) -> None:
+def criteria_report(console: Console, report: dict[str, Any]) -> None:
     """One implementation: how it was called, its normalisers, worst cases side by side, the deviation, the verdict."""
     heading(console, report, report["criterion"], report["arguments"], f"gradients: {report['gradients']}")
     ran = [group["id"] for group in report["groups"] if group["status"] == "run"]
@@ -31,6 +31,7 @@ def criteria_report(console: Console, report: Mapping[str, Any]) -> None:
     for why, settings in reasons.items():
         console.print(f"[yellow]skipped[/] {', '.join(settings)}: {escape(why)}")
     not_run(console, report)
+    troubles(console, report)
     findings(console, report)
     _normalizers(console, report["normalizers"])
     for case in report["worst"]:

@@ -1,36 +1,31 @@
-"""`refloss export FOLDER --as LOSS`: the inputs of a loss as files, to be computed anywhere.
+"""`refloss export FOLDER --as LOSS`: the inputs of a loss as files, to be computed anywhere (those of scenes: scene_exchange.py).
 
-    FOLDER/README.txt              what to do, in a page
-    FOLDER/manifest.json           what there is: schema/export.json
     FOLDER/inputs/NAME.json        the inputs of one parameter setting in one dtype, as hexadecimal texts and as numbers
     FOLDER/inputs/NAME.ARRAY.npy   the same as arrays (bfloat16 as float32, which holds it exactly)
-    FOLDER/answers/                empty: for NAME.json, or NAME.value.npy and NAME.gradient.npy, and about.json
+    FOLDER/answers/                empty: for NAME.json, or NAME.value.npy and NAME.gradient.npy
 
-The folder appears whole or not at all. answers.py reads it again.
+The rest of the folder is that of folders.py. answers.py reads it again.
 """
 
 import hashlib
 import io
 import json
 import pathlib
-import shutil
-import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from . import scenes
+from . import folders, scenes
 from .cases import Batch, batches, known, missing_dtype
 from .errors import UsageError
+from .folders import INPUTS, MANIFEST
 from .gradients import UPSTREAM
 from .jsonable import clean
 from .limits import THIRD_PARTY
 from .mapping import differing, must_have, nothing_has
-from .vectors import DTYPES, INTERPRETATION, USUAL_DTYPES
+from .vectors import DTYPES, USUAL_DTYPES
 
-SCHEMA_VERSION = 1
-MANIFEST, INPUTS, ANSWERS = "manifest.json", "inputs", "answers"
 GUIDE = """refloss export: {loss}
 {rule}
 
@@ -115,7 +110,7 @@ def manifest(loss: Any, chosen: Mapping[str, Batch]) -> dict[str, Any]:
     """What the folder holds."""
     coding = loss.kind == "codes"
     return {
-        "schema": SCHEMA_VERSION, "export": "refloss", "interpretation": INTERPRETATION, "loss": loss.name, "kind": loss.kind,
+        **folders.HEAD, "loss": loss.name, "kind": loss.kind,
         "inputs": list(loss.arrays), **({"upstream": list(UPSTREAM)} if coding else {}),
         "limit_eps": THIRD_PARTY.eps,
         "batches": [
@@ -130,34 +125,17 @@ def manifest(loss: Any, chosen: Mapping[str, Batch]) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def export(folder: str | pathlib.Path, loss_name: str, dtypes: Sequence[str] = (), only: Mapping[str, Any] | None = None) -> str:
+def export(folder: str | pathlib.Path, name: str, dtypes: Sequence[str] = (), only: Mapping[str, Any] | None = None) -> str:
     """Write the folder; answers a sentence that says what is in it."""
-    if loss_name in scenes.names():
-        raise UsageError(f"{loss_name} needs no export: scenes/{loss_name}.json in refloss_conformance is read by any language as it is")
-    if loss_name.startswith("criteria."):
-        raise UsageError(f"{loss_name} needs no export: criteria/{loss_name}.json in refloss_conformance is read by any language as it is")
-    loss, place = known(loss_name), pathlib.Path(folder)
-    chosen = named(choose(loss, dtypes or USUAL_DTYPES, only or {}))
-    if place.is_dir() and any(place.iterdir()):
-        raise UsageError(f"{folder} is not empty; name a new folder")
-    if place.exists() and not place.is_dir():
-        raise UsageError(f"{folder} is a file; name a new folder")
-    document = manifest(loss, chosen)
-    temporary: pathlib.Path | None = None
-    try:
-        temporary = pathlib.Path(tempfile.mkdtemp(dir=place.absolute().parent, prefix=f".{place.name}."))
-        _fill(temporary, loss, chosen, document)
-        temporary.chmod(0o755)
-        if place.exists():
-            place.rmdir()
-        temporary.replace(place)
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot be written ({error.strerror or error})") from None
-    finally:
-        if temporary is not None and temporary.exists():
-            shutil.rmtree(temporary, ignore_errors=True)
-    count = sum(len(one["ids"]) for one in document["batches"])
-    return f"{count} cases of {loss_name} in {len(chosen)} files in {folder}/inputs; put answers beside them, then refloss check {folder}"
+    if name.startswith("criteria."):
+        raise UsageError(f"{name} needs no export: criteria/{name}.json in refloss_conformance is read by any language as it is")
+    if name in scenes.names():
+        from .scene_exchange import contents
+    else:
+        contents = _contents
+    files, held = contents(name, dtypes or USUAL_DTYPES, only or {})
+    folders.write(folder, files)
+    return f"{held} in {folder}/{INPUTS}; put answers beside them, then refloss check {folder}"
 
 
 def check(folder: str | pathlib.Path, command: str = "") -> dict[str, Any]:
@@ -167,17 +145,19 @@ def check(folder: str | pathlib.Path, command: str = "") -> dict[str, Any]:
     return of(folder, command)
 
 
-def _fill(folder: pathlib.Path, loss: Any, chosen: Mapping[str, Batch], document: Mapping[str, Any]) -> None:
-    (folder / INPUTS).mkdir()
-    (folder / ANSWERS).mkdir()
-    for name, batch in chosen.items():
-        (folder / INPUTS / f"{name}.json").write_text(inputs_text(loss, name, batch), "utf-8", newline="\n")
-        for key, array in zip(loss.arrays, (batch.first, batch.second), strict=True):
-            (folder / INPUTS / f"{name}.{key}.npy").write_bytes(npy(array))
-    (folder / MANIFEST).write_text(json.dumps(document, indent=1, allow_nan=False) + "\n", "utf-8", newline="\n")
-    coding = loss.kind == "codes"
-    guide = GUIDE.format(
-        loss=loss.name, first=loss.arrays[0], summed="sum(upstream * value)" if coding else "its value",
-        rule=f"{len(chosen)} batches of {loss.kind}, {sum(map(len, chosen.values()))} cases",
-    )  # fmt: skip
-    (folder / "README.txt").write_text(guide, "utf-8", newline="\n")
+def _contents(name: str, dtypes: Sequence[str], only: Mapping[str, Any]) -> tuple[Iterator[tuple[str, str | bytes]], str]:
+    """The files of a loss's folder, and a few words on them."""
+    loss = known(name)
+    chosen = named(choose(loss, dtypes, only))
+    document, count, coding = manifest(loss, chosen), sum(map(len, chosen.values())), loss.kind == "codes"
+
+    def files() -> Iterator[tuple[str, str | bytes]]:
+        for file, batch in chosen.items():
+            yield f"{INPUTS}/{file}.json", inputs_text(loss, file, batch)
+            for key, array in zip(loss.arrays, (batch.first, batch.second), strict=True):
+                yield f"{INPUTS}/{file}.{key}.npy", npy(array)
+        yield MANIFEST, folders.as_text(document)
+        summed, rule = "sum(upstream * value)" if coding else "its value", f"{len(chosen)} batches of {loss.kind}, {count} cases"
+        yield folders.GUIDE, GUIDE.format(loss=name, first=loss.arrays[0], summed=summed, rule=rule)
+
+    return files(), f"{count} cases of {name} in {len(chosen)} files"

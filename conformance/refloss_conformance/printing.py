@@ -94,7 +94,7 @@ def _scene_table(rows: list[Any]) -> Table:
 def heading(console: Console, report: Mapping[str, Any], name: str, arguments: Mapping[str, str], more: str) -> None:
     """Who is checked as what; and how a callable is called. arguments: theirs -> ours."""
     known = " ".join(filter(None, (report["package"], report["version"])))
-    version = f" ({known})" if report["version"] or report["via"] != "callable" else ""
+    version = f" ({known})" if known and (report["version"] or report["via"] != "callable") else ""
     written = f", written in {report['language']}" if report["via"] == "program" and report["language"] != "unknown" else ""
     console.print(f"[bold]{escape(report['callable'])}[/]{escape(version + written)} as [bold]{name}[/]")
     if report["via"] == "callable":

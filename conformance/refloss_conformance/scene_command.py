@@ -21,11 +21,11 @@ from .scene_printing import short
 LOSSES_ONLY = {"returns": "value", "reduction": "none", "tier": "strict"}  # and what they are if nothing is said
 
 
-def fits(arguments: argparse.Namespace) -> None:
+def fits(arguments: argparse.Namespace, function: str) -> None:
     """Options that have no effect are mistakes."""
     for name, default in LOSSES_ONLY.items():
         if getattr(arguments, name) != default:
-            raise UsageError(f"--{name} is for losses; {arguments.loss_name} answers with integers, which are right or wrong")
+            raise UsageError(f"--{name} is for losses; {function} answers with integers, which are right or wrong")
 
 
 def run(

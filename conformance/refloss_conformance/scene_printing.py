@@ -60,7 +60,8 @@ def findings(console: Console, report: Mapping[str, Any]) -> None:
 def right(console: Console, report: Mapping[str, Any], answers: str) -> None:
     """The last line: how many are right, and the verdict."""
     passed = report["cases"] - report["failed"]
-    raised = f", of which {report['raised']} raised" if report["raised"] else ""
+    how = "raised" if report["via"] == "callable" else "were not given"
+    raised = f", {report['raised']} of the others {how}" if report["raised"] else ""
     ran_in = ", ".join(one["dtype"] for one in report["dtypes"] if one["run"])
     good = verdict(report["passed"], "conforms", "does not conform")
     console.print(f"{passed} of {report['cases']} {answers} are right{raised} ({ran_in}): {good}")

@@ -1,10 +1,11 @@
-"""`refloss check MODULE:CALLABLE --as criteria.retinanet`: from a callable to a report."""
+"""`refloss check MODULE:CALLABLE --as criteria.retinanet`: from a callable to a report; and from any answers to one."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
 from ..criteria import Case, Criteria, Outputs, load, names
+from ..engine import Subject, Trouble, Unanswered
 from ..errors import UsageError
 from ..frameworks import framework
 from ..mapping import not_held, nothing_has
@@ -20,12 +21,14 @@ from .offers import offer
 from .outcome import Outcome, right
 from .plan import Request, plan
 from .report import document
+from .settings import by_setting, in_common
 
 RETURNS = ("value", "value_and_grad")
+Step = Callable[[str, int, int], None]
 __all__ = ["Request", "names", "run"]
 
 
-def run(request: Request, step: Callable[[str, int, int], None] = lambda *_: None, target: Target | None = None) -> dict[str, Any]:
+def run(request: Request, step: Step = lambda *_: None, target: Target | None = None) -> dict[str, Any]:
     """The whole check, as the JSON document that it prints. target: a live callable in place of request.spec."""
     file = load(request.criterion)
     if request.returns not in RETURNS:
@@ -57,15 +60,37 @@ def run(request: Request, step: Callable[[str, int, int], None] = lambda *_: Non
         raise nothing_has(not_held(the_plan.fixed, settings), file.name, "values")
     if not any(one.answered for one in done):
         raise UsageError(f"{the_plan.written(arrays)} does not work: {done[0].raised}; check --map, --set and --pick against its arguments")
+    subject = Subject(
+        target.spec, request.command, package=target.package, version=target.version, arrays=arrays, gradients=_gradients(request, done),
+        arguments=the_plan.arguments(), constants=the_plan.constants,
+    )  # fmt: skip
+    dtypes = {name: refused.get(name) for name in request.dtypes or USUAL_DTYPES}
+    raised = [Unanswered(one.case.id, one.dtype, "errored", one.raised) for one in done if not one.answered]
+    return told(subject, file, done, step, groups=groups, dtypes=dtypes, unanswered=raised)
+
+
+def told(
+    subject: Subject, file: Criteria, done: Sequence[Outcome], step: Step, *, groups: Sequence[Mapping[str, Any]],
+    dtypes: Mapping[str, str | None], unanswered: Sequence[Unanswered], troubles: Sequence[Trouble] = (),
+) -> dict[str, Any]:  # fmt: skip
+    """Answers of whatever kind of implementation, explained, as the report."""
     step(f"{file.name}: which normaliser", len(file.settings), len(file.settings) + 1)
     read, findings = _precision(file, done)
     search = Search(file, read)
     explanations = search.explain()
+    apart = {} if explanations else by_setting(file, read)
+    explanations = explanations or in_common(apart)
     alone = {} if explanations else by_term(search)
     return document(
-        request, file, the_plan, arrays, groups=groups, done=read, refused=refused, findings=findings, explanations=explanations,
-        alone=alone, search=search, dtypes=request.dtypes or USUAL_DTYPES,
+        subject, file, read, groups=groups, dtypes=dtypes, findings=findings, explanations=explanations, alone=alone, apart=apart,
+        search=search, unanswered=unanswered, troubles=troubles,
     )  # fmt: skip
+
+
+def _gradients(request: Request, done: Sequence[Outcome]) -> str:
+    if request.returns == "value_and_grad":
+        return "returned"
+    return "automatic differentiation" if any(one.slopes is not None for one in done) else "none: values only"
 
 
 def _precision(file: Criteria, done: Sequence[Outcome]) -> tuple[list[Outcome], list[dict[str, str]]]:

@@ -18,14 +18,14 @@ from ..vectors import EPS
 from .deviations import Candidate, applicable
 from .evaluators import MODULES, base, evaluate, normalizer
 from .images import Evaluated
-from .normalizers import MOVING, NORMALIZERS, divisors_of
-from .outcome import Outcome, total_scale
+from .normalizers import MOVING, NORMALIZERS, STATED, divisors_of
+from .outcome import Outcome, right, total_scale
 
 NOISE = 1024  # eps, of the local scale
 FLOOR = 1 / 16  # of the largest number of a gradient: what rounding of other numbers may leave in one that is nearly 0
 ALTERNATIVES = 6
 COMBINATIONS = 3000
-NAMES = (*NORMALIZERS, *MOVING)
+NAMES = (STATED.name, *NORMALIZERS, *MOVING)
 # (deviations of a term, besides its normaliser; whether constants are fitted), the simplest first
 SEARCHED = ((0, False), (1, False), (0, True), (1, True), (2, False), (2, True))
 Stack = tuple[Candidate, ...]
@@ -49,10 +49,11 @@ class Divided:
 
 @dataclass(frozen=True)
 class Explanation:
-    """Deviations, and how each term is divided; all answers follow from them."""
+    """Deviations, and how each term is divided; all answers follow from them. usual: the stated normaliser of each term."""
 
     stack: Stack
     divided: Mapping[str, Divided]
+    usual: Mapping[str, str]
     cost: int = field(default=0)
 
 
@@ -85,23 +86,33 @@ def _constant(got: Array, predicted: Array) -> float | None:
 
 
 class Search:
-    """The answers of one callable, and every way of giving them. The batch with most images comes first: it refutes most."""
+    """The answers of one implementation, and every way of giving them. The batch with most images comes first: it refutes most.
+
+    Right answers to a setting that is not taken apart, such as darknet's of YOLOv4, say nothing of the others and are left out.
+    """
 
     def __init__(self, file: Criteria, outcomes: Sequence[Outcome]) -> None:
         self.file = file
+        self._images: dict[Any, Evaluated | None] = {}
         self.outcomes = [one for one in outcomes if one.answered]
+        self.possible = bool(self.outcomes) and file.name in MODULES
+        if self.possible:
+            apart = [self.images((), k) is not None for k in range(len(self.outcomes))]
+            self.outcomes = [one for one, whole in zip(self.outcomes, apart, strict=True) if whole or not right(file, one)]
+        self.possible = self.possible and bool(self.outcomes)
         self.order = sorted(
             range(len(self.outcomes)), key=lambda k: (-len(self.outcomes[k].case.positives), self.outcomes[k].dtype != "float64")
         )
-        self.usual = normalizer(file.name, self.outcomes[0].case.parameters) if self.outcomes else {}
-        self._images: dict[Any, Evaluated | None] = {}
+        self.stated = [normalizer(file.name, one.case.parameters) for one in self.outcomes]
+        first = self.stated[0] if self.stated else {}
+        self.usual = {term: name if all(one[term] == name for one in self.stated) else STATED.name for term, name in first.items()}
+        self.names = [name for name in NAMES if name != STATED.name or name in self.usual.values()]
         self._ways: dict[Any, list[Divided]] = {}
         self._touches: dict[Any, frozenset[str]] = {}
         self.given = {term: [self._given(term, one) for one in self.outcomes] for term in file.terms}
         self.known = [
             term for term, all_of in self.given.items() if any(one.value is not None or one.slope is not None for one in all_of)
         ]  # fmt: skip
-        self.possible = bool(self.outcomes) and file.name in MODULES
         self.candidates = [one for one in applicable(file.name) if self.possible and self.applies((one,))]
 
     def _given(self, term: str, one: Outcome) -> Given:
@@ -156,6 +167,7 @@ class Search:
 
     def divisors(self, stack: Stack, name: str, term: str, k: int) -> list[Any]:
         """What divides the images of an outcome."""
+        name = self.stated[k][term] if name == STATED.name else name
         calls = range(k + 1) if name in MOVING else (k,)
         found = [self.images(stack, i) for i in calls]
         return divisors_of(name, [one.images for one in found if one is not None], term)[-1]
@@ -164,7 +176,7 @@ class Search:
         """Every normaliser (and, if scaled, constant) by which this stack gives all that was answered of a term."""
         key = (_key(stack), term, scaled)
         if key not in self._ways:
-            found = [self._way(stack, term, name, scaled) for name in NAMES]
+            found = [self._way(stack, term, name, scaled) for name in self.names]
             self._ways[key] = [way for way in found if way is not None]
         return self._ways[key]
 
@@ -224,7 +236,8 @@ class Search:
         common = set.intersection(*({way.name for way in ways} for ways in per_term.values()))
         if common:  # one name for all terms, where there is one
             choices = [
-                {term: next(way for way in ways if way.name == name) for term, ways in per_term.items()} for name in NAMES if name in common
+                {term: next(way for way in ways if way.name == name) for term, ways in per_term.items()}
+                for name in self.names if name in common
             ]  # fmt: skip
         else:
             some = itertools.islice(itertools.product(*per_term.values()), ALTERNATIVES)
@@ -235,7 +248,7 @@ class Search:
         """Only totals are known: the stated normalisers, one for all terms, or (without a deviation) each its own."""
         terms = list(self.file.terms)
         tries: list[Mapping[str, Divided]] = [{term: Divided(self.usual[term]) for term in terms}]
-        tries += [{term: Divided(name) for term in terms} for name in (NAMES if len(stack) < 2 else NORMALIZERS)]
+        tries += [{term: Divided(name) for term in terms} for name in (self.names if len(stack) < 2 else NORMALIZERS)]
         if not stack:
             tries += [dict(zip(terms, map(Divided, some), strict=True)) for some in itertools.product(NORMALIZERS, repeat=len(terms))]
         different = [one for k, one in enumerate(tries) if one not in tries[:k]]
@@ -245,7 +258,8 @@ class Search:
 
     def _made(self, stack: Stack, divided: Mapping[str, Divided]) -> Explanation:
         others = {way.name for term, way in divided.items() if way.name != self.usual[term]}
-        return Explanation(stack, divided, 2 * len(stack) + 2 * len(others) + sum(3 for way in divided.values() if not way.plain))
+        cost = 2 * len(stack) + 2 * len(others) + sum(3 for way in divided.values() if not way.plain)
+        return Explanation(stack, divided, self.usual, cost)
 
     def explain(self) -> list[Explanation]:
         """The cheapest explanations of all answers: alternatives that the cases cannot tell apart."""
@@ -259,7 +273,7 @@ class Search:
 
     def stacks(self, depth: int, term: str | None = None) -> Iterator[Stack]:
         """Deviations that apply (and touch a term), so many at once."""
-        single = [candidate for candidate in self.candidates if term is None or term in self.touches(candidate)]
+        single = [candidate for candidate in self.candidates if depth and (term is None or term in self.touches(candidate))]
         for chosen in itertools.combinations(single, depth):
             if len({candidate.deviation.name for candidate in chosen}) == depth and (depth < 2 or self.applies(chosen)):
                 yield chosen

@@ -245,6 +245,11 @@ MOVING = {
 }  # fmt: skip
 
 
+STATED = Normalizer(
+    "stated", "divided as each of the settings says", "criteria with an argument for it", "The settings' own.", _refuse,
+)  # fmt: skip
+
+
 def divisors_of(name: str, calls: Sequence[Sequence[Image]], term: str) -> list[list[Any]]:
     """The divisors of each call, in the order of the calls."""
     if name not in MOVING:
@@ -257,4 +262,4 @@ def divisors_of(name: str, calls: Sequence[Sequence[Image]], term: str) -> list[
 
 
 def known(name: str) -> Normalizer:
-    return NORMALIZERS.get(name) or MOVING[name]
+    return STATED if name == STATED.name else NORMALIZERS.get(name) or MOVING[name]

@@ -15,7 +15,10 @@ LIMIT = Limit(256.0, True, "room for any stable order of operations over sums; a
 
 @dataclass(frozen=True)
 class Outcome:
-    """terms by our names, or only their total; slopes: the gradient of the total by output; raised: in place of both."""
+    """terms by our names, or only their total; slopes: the gradient of the total by output; raised: in place of both.
+
+    status: of a program's lack of an answer, in a word.
+    """
 
     case: Case
     dtype: str
@@ -23,6 +26,7 @@ class Outcome:
     total: float | None = None
     slopes: Outputs | None = None
     raised: str = ""
+    status: str = ""
 
     @property
     def answered(self) -> bool:

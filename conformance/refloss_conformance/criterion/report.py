@@ -9,62 +9,71 @@ import numpy as np
 
 from .. import jsonable
 from ..criteria import INTERPRETATION, Criteria
-from ..mapping import Plan
+from ..engine import Subject, Trouble, Unanswered
 from ..outcomes import a_few
 from ..plotting import few, short
+from ..scene_third_party import RAISES as RAISED
 from .evaluators import base
 from .explain import Divided, Explanation, Search, Stack
 from .normalizers import known as known_normalizer
 from .outcome import Number, Outcome, judged, right
-from .plan import Request
+from .settings import Apart
 
 RAISES = ("raises_without_objects", "it raises where an image has no object")
 
 
 def document(
-    request: Request, file: Criteria, plan: Plan, arrays: str, *, groups: list[dict[str, Any]], done: Sequence[Outcome],
-    refused: Mapping[str, str], findings: list[dict[str, str]], explanations: Sequence[Explanation],
-    alone: Mapping[str, Sequence[tuple[Stack, Divided]]], search: Search, dtypes: Sequence[str],
+    subject: Subject, file: Criteria, done: Sequence[Outcome], *, groups: Sequence[Mapping[str, Any]], dtypes: Mapping[str, str | None],
+    findings: Sequence[dict[str, str]], explanations: Sequence[Explanation], alone: Mapping[str, Sequence[tuple[Stack, Divided]]],
+    apart: Apart, search: Search, unanswered: Sequence[Unanswered] = (), troubles: Sequence[Trouble] = (),
 ) -> dict[str, Any]:  # fmt: skip
+    """The whole report. dtypes: why each one that was asked for was not run, or None."""
     wrong = [one for one in done if not right(file, one)]
     findings = [*findings, *_findings(file, done)]
     failing = sum(one.answered for one in wrong)
-    deviations = [_explanation(one, search, failing) for one in explanations if one.stack or _unusual(one.divided, search)]
-    dialects = _dialects(file, done) if wrong else []
+    deviations = [_explanation(one, failing) for one in explanations if one.stack or _unusual(one)]
+    dialects = _dialects(file, done) if failing else []
     for name in dialects:
         text = f"every answer is right with the setting {name} ({_words(file.settings[name])})"
         findings.append({"kind": "note", "name": "another_setting", "text": text, "effect": ""})
         if not deviations:
             deviations = [_dialect(file, name, search, failing)]
-    named = bool(deviations) or any(one["kind"] == "deviation" for one in findings)
+    failed = [failure for one in wrong if not one.status for failure in _failures(file, one)]
+    named = bool(deviations) or any(one["kind"] == "deviation" for one in findings) or not failed
+    passed = bool(done) and not wrong and not troubles
     return {
-        "schema": 1, "report": "criteria", "interpretation": INTERPRETATION, "language": "Python", "via": "callable",
-        "command": request.command, "criterion": file.name, "callable": plan.target.spec, "package": plan.target.package,
-        "version": plan.target.version, "arrays": arrays, "gradients": _gradients(request, done),
-        "arguments": plan.arguments(),
-        "constants": jsonable.plain(plan.constants),
-        "answered": "terms" if any(one.terms is not None for one in done) else "total",
-        "dtypes": [{"dtype": name, "run": name not in refused, "reason": refused.get(name)} for name in dtypes],
-        "groups": groups, "cases": len(done), "failed": len(wrong), "raised": sum(not one.answered for one in done), "findings": findings,
-        "passed": not wrong, "normalizers": _normalizers(explanations, alone), "worst": [_case(file, one) for one in _worst(file, wrong)],
-        "deviations": deviations, "known": "right" if not wrong else "named" if named else "unknown",
-        "failures": [failure for one in wrong for failure in _failures(file, one)],
-        "unanswered": [{"id": one.case.id, "dtype": one.dtype, "status": "errored", "reason": one.raised, "link": None}
-                       for one in done if not one.answered],
-        "troubles": [], "plots": _plots(file, done),
-        "expected": None, "unknown": _unknown(file, done, alone, search) if wrong and not named else None,
+        "schema": 1, "report": "criteria", "interpretation": INTERPRETATION, "language": subject.language, "via": subject.via,
+        "command": subject.command, "criterion": file.name, "callable": subject.callable, "package": subject.package,
+        "version": subject.version, "arrays": subject.arrays, "gradients": subject.gradients, "arguments": dict(subject.arguments),
+        "constants": jsonable.plain(subject.constants), "answered": _answered(done),
+        "dtypes": [{"dtype": name, "run": reason is None, "reason": reason} for name, reason in dtypes.items()],
+        "groups": [dict(group) for group in groups], "cases": len(done), "failed": len(wrong),
+        "raised": sum(not one.answered for one in done), "findings": findings,
+        "passed": passed, "normalizers": _normalizers(explanations, alone), "worst": [_case(file, one) for one in _worst(file, wrong)],
+        "deviations": deviations, "known": "right" if passed else "named" if named else "unknown",
+        "failures": failed, "unanswered": [vars(one) for one in unanswered],
+        "troubles": [vars(one) for one in troubles], "plots": _plots(file, done),
+        "expected": None, "unknown": _unknown(file, done, alone, apart, search) if wrong and not named else None,
     }  # fmt: skip
 
 
+def _answered(done: Sequence[Outcome]) -> str:
+    if any(one.terms is not None for one in done):
+        return "terms"
+    return "total" if any(one.answered for one in done) else "nothing"
+
+
 def _findings(file: Criteria, done: Sequence[Outcome]) -> list[dict[str, str]]:
+    """What is said apart from numbers. Of a program that answers anything what it raises counts; the rest are its troubles."""
     found = []
-    raised = [one for one in done if not one.answered]
+    works = any(one.answered for one in done)
+    raised = [one for one in done if not one.answered and (not one.status or (works and one.status in RAISED))]
     empty = [one for one in raised if any(not len(truth["gt_labels"]) for truth in one.case.truths)]
     if empty and len(empty) == len(raised):
         text = f"{RAISES[1]} ({empty[0].raised})"
         effect = "Training ends at the first image without an object, unless every caller leaves such images out."
         found.append({"kind": "deviation", "name": RAISES[0], "text": text, "effect": effect})
-    elif raised:
+    elif any(not one.status for one in raised):
         cases = ", ".join(dict.fromkeys(one.case.id for one in raised))
         found.append({"kind": "note", "name": "raises", "text": f"it raises in {cases} ({raised[0].raised})", "effect": ""})
     bad = [one for one in done if one.answered and not _finite(one) and not any(one.case.positives)]
@@ -80,14 +89,8 @@ def _finite(one: Outcome) -> bool:
     return all(map(math.isfinite, numbers)) and all(np.isfinite(slope).all() for slope in (one.slopes or {}).values())
 
 
-def _gradients(request: Request, done: Sequence[Outcome]) -> str:
-    if request.returns == "value_and_grad":
-        return "returned"
-    return "automatic differentiation" if any(one.slopes is not None for one in done) else "none: values only"
-
-
-def _unusual(divided: Mapping[str, Divided], search: Search) -> bool:
-    return any(way.name != search.usual[term] or not way.plain for term, way in divided.items())
+def _unusual(one: Explanation) -> bool:
+    return any(way.name != one.usual[term] or not way.plain for term, way in one.divided.items())
 
 
 def _normalizers(
@@ -141,8 +144,8 @@ def _slope(term: str, way: Divided) -> tuple[str, str, Any, str, str]:
     )
 
 
-def _explanation(one: Explanation, search: Search, failing: int) -> dict[str, Any]:
-    rows = described(one.stack, one.divided, search.usual)
+def _explanation(one: Explanation, failing: int) -> dict[str, Any]:
+    rows = described(one.stack, one.divided, one.usual)
     return {
         "names": [row[0] for row in rows], "titles": [row[1] for row in rows],
         "constants": [list(row[2]) if isinstance(row[2], tuple) else row[2] for row in rows], "seen": [row[3] for row in rows],
@@ -225,7 +228,7 @@ def _slope_case(number: Number) -> dict[str, Any]:
 
 
 def _unknown(
-    file: Criteria, done: Sequence[Outcome], alone: Mapping[str, Sequence[tuple[Stack, Divided]]], search: Search
+    file: Criteria, done: Sequence[Outcome], alone: Mapping[str, Sequence[tuple[Stack, Divided]]], apart: Apart, search: Search
 ) -> dict[str, Any]:
     """What can be said of a fault that has no name."""
     facts = []
@@ -245,6 +248,10 @@ def _unknown(
             f"{' and '.join(c.title for c in stack) or 'no deviation'}, {known_normalizer(way.name).title}" for stack, way in some[:3]
         ]
         facts.append(f"the {term} term alone would be: {'; or '.join(titles)}")
+    for setting, explanations in apart.items():
+        titles = ["; ".join(row[1] for row in described(one.stack, one.divided, one.usual)) for one in explanations[:3]]
+        if titles:
+            facts.append(f"the setting {setting} alone would be: {'; or '.join(titles)}")
     text = "No known deviation, nor two of a term with any normaliser, gives these answers."
     return {"text": text if search.possible else f"No deviations of {file.name} are known yet.", "facts": facts}
 

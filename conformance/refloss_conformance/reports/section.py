@@ -50,7 +50,8 @@ def _tiers(report: Report) -> str:
         return ""  # also a loss of which nothing was answered
     if not parts(report):
         passed = report["cases"] - report["failed"]
-        raised = f", {report['raised']} of the others raised" if report.get("raised") else ""
+        how = "raised" if report.get("via", "callable") == "callable" else "were not given"
+        raised = f", {report['raised']} of the others {how}" if report.get("raised") else ""
         return f"<p>{passed} of {report['cases']} answers are right{raised}.</p>"
     head = [("numbers", False), ("cases", True), ("strict", True), ("training", True), ("worst, eps", True), ("NaN, inf", True)]
     rows = [

@@ -1,0 +1,132 @@
+"""The folders of `refloss export` and `refloss check FOLDER`: written whole or not at all, and read with a sentence for what is wrong.
+
+    FOLDER/README.txt      what to do, in a page
+    FOLDER/manifest.json   what there is: schema/export.json
+    FOLDER/inputs/         the questions
+    FOLDER/answers/        empty, for the answers: schema/answers.json; about.json may say whose they are
+
+What lies in inputs and answers: exchange.py for losses, scene_exchange.py for golden scenes.
+"""
+
+import functools
+import json
+import pathlib
+import shutil
+import tempfile
+from collections.abc import Collection, Iterable, Mapping
+from fnmatch import fnmatchcase
+from typing import Any
+
+import jsonschema
+
+from . import safe
+from .close import nearest
+from .engine import Subject, Unanswered
+from .errors import UsageError
+from .vectors import INTERPRETATION
+
+SCHEMA_VERSION = 1
+GUIDE, MANIFEST, INPUTS, ANSWERS, ABOUT = "README.txt", "manifest.json", "inputs", "answers", "about.json"
+SCHEMAS = pathlib.Path(__file__).parent / "schema"
+HEAD = {"schema": SCHEMA_VERSION, "export": "refloss", "interpretation": INTERPRETATION}
+CHANGED = "was changed after the export; export again, and compute again"
+
+
+def write(folder: str | pathlib.Path, contents: Iterable[tuple[str, str | bytes]]) -> None:
+    """The folder with these files, by their paths in it, and a place for the answers; or nothing, and a sentence why."""
+    place = pathlib.Path(folder)
+    if place.is_dir() and any(place.iterdir()):
+        raise UsageError(f"{folder} is not empty; name a new folder")
+    if place.exists() and not place.is_dir():
+        raise UsageError(f"{folder} is a file; name a new folder")
+    temporary: pathlib.Path | None = None
+    try:
+        temporary = pathlib.Path(tempfile.mkdtemp(dir=place.absolute().parent, prefix=f".{place.name}."))
+        for name in (INPUTS, ANSWERS):
+            (temporary / name).mkdir()
+        for path, content in contents:
+            (temporary / path).write_bytes(content.encode() if isinstance(content, str) else content)
+        temporary.chmod(0o755)
+        if place.exists():
+            place.rmdir()
+        temporary.replace(place)
+    except OSError as error:
+        raise UsageError(f"{folder}: cannot be written ({error.strerror or error})") from None
+    finally:
+        if temporary is not None and temporary.exists():
+            shutil.rmtree(temporary, ignore_errors=True)
+
+
+def as_text(manifest: Mapping[str, Any]) -> str:
+    return json.dumps(manifest, indent=1, allow_nan=False) + "\n"
+
+
+@functools.cache
+def _schema(name: str) -> Any:
+    return jsonschema.Draft202012Validator(json.loads((SCHEMAS / name).read_text("utf-8")))
+
+
+def read(path: pathlib.Path, schema: str, definition: str = "") -> Any:
+    """A JSON file as its schema has it, or a sentence."""
+    try:
+        data = safe.read(path)
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read ({error.strerror})") from None
+    except safe.Unsafe as error:
+        raise UsageError(f"{path}: {error}") from None
+    validator = _schema(schema)
+    if definition:
+        validator = validator.evolve(schema={"$ref": f"#/$defs/{definition}", "$defs": validator.schema["$defs"]})
+    problem = next(iter(validator.iter_errors(data)), None)
+    if problem is not None:
+        where = "/".join(map(str, problem.absolute_path))
+        raise UsageError(f"{path}: {where + ': ' if where else ''}{problem.message[:200]}")
+    return data
+
+
+def manifest(place: pathlib.Path) -> Any:
+    """What the folder holds, of this version."""
+    path = place / MANIFEST
+    if not path.is_file():
+        raise UsageError(f"{place} holds no {MANIFEST}: it is no export; refloss export {place} --as LOSS makes one")
+    data = read(path, "export.json", "any")
+    for key, mine in (("schema", SCHEMA_VERSION), ("interpretation", INTERPRETATION)):
+        if data.get(key) != mine:
+            raise UsageError(f"{path}: {key} is {data.get(key)!r}, this version of refloss knows {mine}; export again")
+    return read(path, "export.json")
+
+
+def untouched(path: pathlib.Path, written: bytes) -> None:
+    """The inputs that lie beside the answers are those of the export; they may be gone."""
+    if path.is_file() and (path.stat().st_size != len(written) or path.read_bytes() != written):
+        raise UsageError(f"{path} {CHANGED}")
+
+
+def answers(place: pathlib.Path, allowed: Collection[str]) -> tuple[set[str], Any]:
+    """The names of the answers' files, each an allowed one, and what about.json says."""
+    folder = place / ANSWERS
+    found = {path.name for path in folder.iterdir() if not path.name.startswith(".")} if folder.is_dir() else set()
+    for name in sorted(found - {ABOUT, *allowed}):
+        raise UsageError(f"{folder / name} answers nothing of this export{nearest(name, [ABOUT, *allowed])}")
+    return found, read(folder / ABOUT, "answers.json", "about") if ABOUT in found else {}
+
+
+def none(place: pathlib.Path) -> UsageError:
+    """What is raised where nothing is answered, and nothing left out on purpose."""
+    return UsageError(f"{place}: there are no answers in {place / ANSWERS}; {GUIDE} says what to put there")
+
+
+def skipped(about: Mapping[str, Any], one: str, dtype: str) -> Unanswered | None:
+    """A case that about.json leaves out on purpose."""
+    for skip in about.get("skipped", ()):
+        if fnmatchcase(one, skip["id"]) and skip.get("dtype", dtype) == dtype:
+            return Unanswered(one, dtype, "skipped", skip["reason"], skip.get("link"))
+    return None
+
+
+def subject(place: pathlib.Path, command: str, about: Mapping[str, Any], gradients: str = "returned") -> Subject:
+    """Whose answers they are, as about.json says."""
+    return Subject(
+        str(place), command, "files", package=about.get("name", ""), version=about.get("version"),
+        language=about.get("language", "unknown"), gradients=gradients,
+    )  # fmt: skip
