@@ -336,3 +336,10 @@ def test_a_callable_may_write_into_its_inputs_and_reuse_its_result():
 
     for function in (in_place, one_buffer, in_place):  # the golden cases are as they were
         assert_conforms(function, "l1_loss")
+
+
+def test_a_dtype_without_its_package(monkeypatch: pytest.MonkeyPatch) -> None:
+    """One sentence, and no talk of parameters that nothing has."""
+    monkeypatch.setitem(sys.modules, "ml_dtypes", None)
+    with pytest.raises(UsageError, match=r"^bfloat16 needs ml_dtypes, which is not installed$"):
+        cases("l1_loss", "bfloat16")

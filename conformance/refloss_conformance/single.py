@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from .asking import Returned, as_array
-from .cases import Batch, batches, known, notes
+from .cases import Batch, batches, known, missing_dtype, notes
 from .errors import UsageError
 from .golden import Array, Golden, errors, flushed
 from .limits import THIRD_PARTY, autodiff_gradient
@@ -98,6 +98,9 @@ def cases(loss: str, dtype: str = "float32", **parameters: Any) -> list[Case]:
     record = known(loss)
     if dtype not in DTYPES:
         raise UsageError(f"there is no dtype {dtype!r}, only {', '.join(DTYPES)}")
+    absent = missing_dtype(dtype)
+    if absent is not None:
+        raise UsageError(absent)
     for name in parameters:
         if name not in record.defaults:
             raise UsageError(f"{loss} has no parameter {name!r}, it has {', '.join(record.defaults) or 'none'}")
