@@ -69,6 +69,15 @@ def test_what_is_expected_is_compiled_meanwhile(dtype: str) -> None:
     alike(framework.run(asks, x, t, True), Jax(whole=False).run(focal, x, t, True))
 
 
+def test_one_that_exits_is_reported(tmp_path, monkeypatch) -> None:  # type: ignore[no-untyped-def]
+    """Also where it is traced before it is asked: the rest is judged, and the check does not end with its code."""
+    lines = ["import sys, jax.numpy as jnp", "def l1(predictions, targets, beta):", "    if beta == 0: sys.exit()"]
+    (tmp_path / "exits.py").write_text("\n".join([*lines, "    return 1.5 * jnp.abs(predictions - targets)"]))
+    monkeypatch.syspath_prepend(str(tmp_path))
+    report = run(Request("exits:l1", "smooth_l1_loss", arrays="jax"))
+    assert not report["strict"] and {group["status"] for group in report["groups"]} == {"run", "errored"}
+
+
 def test_codes() -> None:
     x, t = (a.reshape(-1, 4) for a in inputs("float32"))
     alike(*(one.run(lambda x, t: x * t + x[:, ::-1], x, t, True, UPSTREAM) for one in (Jax(), Jax(whole=False))))

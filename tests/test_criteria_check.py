@@ -18,6 +18,7 @@ from refloss_conformance.criterion.check import Request, run
 from refloss_conformance.criterion.deviations import DEVIATIONS
 from refloss_conformance.criterion.normalizers import MOVING, NORMALIZERS
 from refloss_conformance.criterion.outcome import Outcome
+from refloss_conformance.criterion.raising import raising
 from refloss_conformance.criterion.report import _plots
 from refloss_conformance.errors import UsageError
 
@@ -101,9 +102,31 @@ def test_an_unknown_fault_is_called_unknown():
     assert [one["name"] for one in document["normalizers"]["classes"]] == ["batch"]
 
 
+def test_causes_of_raising():
+    """What only the cases that raise have; several, where they have several."""
+    cases = load("criteria.retinanet").of("paper")
+    empty = [case for case in cases if any(not len(truth["gt_labels"]) for truth in case.truths)]
+    bare = [case for case in cases if not any(len(truth["gt_labels"]) for truth in case.truths)]
+    several = [case for case in cases if len(case.truths) > 1]
+    assert 0 < len(bare) < len(empty) < len(cases) and 0 < len(several) < len(cases)
+
+    def names(raising_cases):
+        raised = [Outcome(case, "float64", raised="it raised ValueError") for case in raising_cases]
+        done = [*raised, *(Outcome(case, "float64") for case in cases if case not in raising_cases)]
+        return [(one["name"], one["text"]) for one in raising(raised, done)]
+
+    (one,) = names(bare)
+    assert one[0] == "raises_without_objects"
+    assert one[1].startswith("it raises where no image of the batch has an object (it raised ValueError)")
+    assert "raises_with_several_images" in [name for name, _ in names(several)]
+    assert "raises_without_objects" in [name for name, _ in names(empty)]
+    assert names(cases[:1]) == [] and names([]) == []
+
+
 def test_raising_without_objects_is_named():
     document = check("retinanet_raises")
-    assert [one["name"] for one in document["findings"] if one["kind"] == "deviation"] == ["raises_without_objects"]
+    known = [one["name"] for one in document["findings"] if one["kind"] == "deviation"]
+    assert known == ["raises_without_objects", "raises_with_several_images"]
     assert document["known"] == "named" and document["raised"] == len(document["unanswered"]) == 4
     assert all(one["status"] == "errored" and "reduction dim" in one["reason"] for one in document["unanswered"])
 
@@ -126,7 +149,7 @@ def test_torchvision(callable_name, wanted):
 def test_every_deviation_changes_some_answer(name):
     """No deviation is idle: each moves a term or a count of some golden case, in the setting it deviates from."""
     from refloss_conformance.criterion.deviations import applicable
-    from refloss_conformance.criterion.explain import _differs
+    from refloss_conformance.criterion.ways import differs
 
     file, idle = load(name), []
     for candidate in applicable(name):
@@ -143,7 +166,7 @@ def test_every_deviation_changes_some_answer(name):
             except ValueError:  # some choices exclude others
                 continue
             applies |= any(len(truth["gt_labels"]) for truth in case.truths)
-            moves = chosen["empty_batch"] != base["empty_batch"] or any(_differs(one, other, term) for term in file.terms)
+            moves = chosen["empty_batch"] != base["empty_batch"] or any(differs(one, other, term) for term in file.terms)
         if applies and not moves:
             idle.append((candidate.deviation.name, candidate.constant))
     assert not idle, idle

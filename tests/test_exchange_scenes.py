@@ -383,7 +383,7 @@ def test_a_changed_export_is_refused(how: str, folder: pathlib.Path) -> None:
         ("interpretation", 2, "interpretation is 2, this version of refloss knows 1; export again"),
         ("schema", 2, "schema is 2, this version of refloss knows 1; export again"),
         ("function", "assign.other", "there is no function 'assign.other' with golden scenes"),
-        ("function", "../secrets", "function: '../secrets' does not match"),
+        ("function", "../secrets", 'function: "../secrets" does not match'),
         ("batches", [], "batches: "),
     ],
 )
@@ -447,3 +447,14 @@ def test_expectations(tmp_path: pathlib.Path) -> None:
     assert cli.main(["check", folder, "--expect", file]) == 0
     answer(tmp_path / "out")
     assert cli.main(["check", folder, "--expect", file]) == 1  # stale
+
+
+@pytest.mark.parametrize("how", [".", "link"])
+def test_an_empty_folder_is_filled(how: str, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The working directory, and a link to one, are left what they are."""
+    (tmp_path / "out").mkdir()
+    (tmp_path / "link").symlink_to(tmp_path / "out")
+    monkeypatch.chdir(tmp_path / "out")
+    assert cli.main(["export", "." if how == "." else str(tmp_path / "link"), "--as", "boxes.nms"]) == 0
+    assert {path.name for path in (tmp_path / "out").iterdir()} == {"README.txt", "manifest.json", "inputs", "answers"}
+    assert (tmp_path / "link").is_symlink() and pathlib.Path.cwd() == tmp_path / "out"

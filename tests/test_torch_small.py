@@ -1,9 +1,18 @@
 """Small calls run on the tensors' own memory (refloss_torch.cpu): the same bits as the core, and never on memory that is none."""
 
+import itertools
+import os
+import pathlib
+import subprocess
+import sys
+from typing import Any
+
 import numpy as np
 import pytest
 
 torch = pytest.importorskip("torch")
+
+from torch.fx.experimental.proxy_tensor import make_fx  # noqa: E402
 
 import refloss  # noqa: E402
 import refloss_torch  # noqa: E402
@@ -50,9 +59,9 @@ def test_the_same_bits_as_the_core(name: str, dtype: str, monkeypatch: pytest.Mo
 
 
 def test_what_does_not_lie_as_the_kernels_read_it() -> None:
-    """Slices, gaps, broadcasts, and tensors that are negated on reading; zeros without memory have torch's own error."""
+    """Slices, gaps, broadcasts, and tensors that are negated on reading; zeros without memory are an error."""
     x, t = case("l1_loss", 64, "float32")
-    with pytest.raises(RuntimeError, match="ZeroTensor"):
+    with pytest.raises(refloss.ReflossError, match="with memory"):
         refloss_torch.l1_loss(torch._efficientzerotensor(64), t)
     for first in (x[8:40], x[::2], x[:1].expand(9), x.flip(0), torch._neg_view(x), x.reshape(8, 8).T):
         for second in (t[: first.numel()].reshape(first.shape), torch._neg_view(t[: first.numel()].reshape(first.shape))):
@@ -61,6 +70,71 @@ def test_what_does_not_lie_as_the_kernels_read_it() -> None:
     whole = torch.arange(20.0)
     found = refloss_torch.squared_error(whole[3:7], whole[9:13])
     assert found.tolist() == [36.0] * 4 and whole.tolist() == list(range(20))
+
+
+def test_a_graph_is_given_something_else() -> None:
+    """Another type is converted, another shape is an error: neither is read as what was traced."""
+    traced = make_fx(lambda a, b: refloss_torch.l1_loss(a, b))(torch.rand(8), torch.rand(8))
+    for first, second in itertools.product((torch.float32, torch.float64), (torch.float32, torch.float64, torch.int64, torch.float16)):
+        found = traced(torch.zeros(8, dtype=first), torch.ones(8, dtype=second))
+        assert found.dtype == first and found.tolist() == [1.0] * 8
+    with pytest.raises((refloss.ReflossError, RuntimeError), match="of the shape of predictions"):
+        traced(torch.zeros(64), torch.ones(4))
+    with pytest.raises((refloss.ReflossError, RuntimeError), match=r"of shape \(\.\.\., 4\)"):
+        torch.ops.refloss.value(torch.rand(8, 3), torch.rand(8, 3), None, None, "iou_loss", 0, [0.0], False, "sum", 1.0)
+
+
+def test_the_default_device_is_none_of_its_business() -> None:
+    x, t = case("l1_loss", 8, "float32")
+    leaf = x.clone().requires_grad_()
+    with torch.device("meta"):
+        for reduction in ("none", "sum", "mean"):
+            assert refloss_torch.l1_loss(x, t, reduction=reduction).device.type == "cpu"
+        refloss_torch.l1_loss(leaf, t).sum().backward()
+    np.testing.assert_array_equal(leaf.grad.numpy(), np.sign((x - t).numpy()))
+
+
+def test_what_a_transform_leaves_behind() -> None:
+    """The numbers that were in it, as from torch's own losses; or one sentence where no memory is left."""
+    kept: list[torch.Tensor] = []
+    torch.func.grad(lambda z: (kept.append(z.detach()), z.sum())[1])(torch.ones(8))
+    for reduction, wanted in (("mean", 1.0), ("sum", 8.0)):
+        assert refloss_torch.l1_loss(kept[0], torch.zeros(8), reduction=reduction).item() == wanted
+        leaf = torch.zeros(8, requires_grad=True)
+        refloss_torch.l1_loss(leaf, kept[0], reduction=reduction).backward()
+        assert leaf.grad.tolist() == [-wanted / 8] * 8
+    torch.func.functionalize(lambda z: (kept.append(z), z * 2)[1])(torch.linspace(-1, 1, 8))
+    freed = torch.ones(8)
+    freed.untyped_storage().resize_(0)
+    for one in (kept[1], freed):
+        with pytest.raises(refloss.ReflossError, match="with memory"):
+            refloss_torch.l1_loss(one, torch.zeros(8), reduction="sum")
+
+
+@pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
+def test_a_sum_that_is_too_large_is_infinite(dtype: "torch.dtype") -> None:
+    for n in (9, cpu.SMALL + 1):
+        x = torch.full((n,), torch.finfo(dtype).max, dtype=dtype)
+        assert refloss_torch.l1_loss(x, torch.zeros_like(x), reduction="sum").item() == np.inf
+        assert refloss_torch.l1_loss(torch.zeros_like(x), torch.ones_like(x), reduction="sum", normalizer=1e-320).item() == np.inf
+
+
+@pytest.mark.parametrize("options", [{}, {"pre_dispatch": True}, {"pre_dispatch": True, "tracing_mode": "fake"}], ids=str)
+def test_a_tracer_sees_the_operator(options: dict[str, Any]) -> None:
+    graph = make_fx(lambda a, b: refloss_torch.l1_loss(a, b), **options)(torch.rand(8), torch.rand(8))
+    assert graph(torch.zeros(8), torch.ones(8)).tolist() == [1.0] * 8
+
+
+@pytest.mark.parametrize("name", ["l1_loss", "focal_loss", "ciou_loss"])
+def test_the_second_process_compiles_nothing(name: str, tmp_path: pathlib.Path) -> None:
+    """Numba's files are found again; and no more are written."""
+    shape = "(8, 4)" if name == "ciou_loss" else "8"
+    code = f"import torch, refloss_torch; x = torch.rand({shape}).sort(-1).values; refloss_torch.{name}(x, x, reduction='sum')"
+    seen = []
+    for _ in range(2):
+        subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}, timeout=300)
+        seen.append(sorted((path.name, path.stat().st_mtime_ns) for path in tmp_path.rglob("*.nb*")))
+    assert seen[0] and seen[0] == seen[1]
 
 
 def test_what_is_outside_its_domain_is_named() -> None:

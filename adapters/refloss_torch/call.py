@@ -107,7 +107,8 @@ def evaluate(
         return formula.value(first, second, weights, scale, name, reduction, divisor, parameters)
     call = (name, mode, numbers, centred, reduction, divisor)
     if first.requires_grad and torch.is_grad_enabled():
-        apply = differentiable if torch.compiler.is_compiling() else differentiable_now
+        plain = not torch.compiler.is_compiling() and not torch._C._functorch.is_functorch_wrapped_tensor(first)
+        apply = differentiable_now if plain else differentiable
         return apply(first, second, weights, scale, call, parameters)
     return value_op(first, second, weights, scale, *call)
 

@@ -44,6 +44,18 @@ def tensors(loss: Loss[Any], first: Any, second: Any, weights: Any) -> None:
         bad_type(name, two, "a tensor of integers", str(second.dtype), f"convert with {two}.to(torch.int64)")
     if not labels and second.dtype != first.dtype:
         bad_type(name, two, f"of the dtype of {one} ({first.dtype})", str(second.dtype), f"convert with {two}.to({one}.dtype)")
+    shapes(loss, first, second)
+    if second.device != first.device:
+        bad_value(name, two, f"on the device of {one} ({first.device})", second.device, f"move it with {two}.to({one}.device)")
+    if second.requires_grad:
+        _no_gradient(name, two, one)
+    if weights is not None:
+        _weights(loss, first, weights)
+
+
+def shapes(loss: Loss[Any], first: Tensor, second: Tensor) -> None:
+    """The second argument has the shape of the first, or of its rows; boxes are rows of four."""
+    name, (one, two), labels = loss.name, loss.arrays, loss.targets == "labels"
     if labels and (first.ndim == 0 or first.shape[-1] == 0 or second.shape != first.shape[:-1]):
         bad_value(
             name, two, f"of the shape of {one} without its last axis ({one}: {tuple(first.shape)})", tuple(second.shape),
@@ -59,12 +71,6 @@ def tensors(loss: Loss[Any], first: Any, second: Any, weights: Any) -> None:
         )
     if loss.kind == "pairs" and (first.ndim == 0 or first.shape[-1] != 4):
         bad_value(name, one, "of shape (..., 4)", tuple(first.shape), "give one box of four numbers in each row")
-    if second.device != first.device:
-        bad_value(name, two, f"on the device of {one} ({first.device})", second.device, f"move it with {two}.to({one}.device)")
-    if second.requires_grad:
-        _no_gradient(name, two, one)
-    if weights is not None:
-        _weights(loss, first, weights)
 
 
 def _no_tensor(name: str, argument: str, given: Any) -> None:

@@ -9,6 +9,8 @@ from torch import Tensor
 from refloss._engine.check import IGNORE
 from refloss._engine.record import Loss
 
+from . import check
+
 HALF = (torch.float16, torch.bfloat16)
 PLAIN = (Tensor, torch.nn.Parameter)
 
@@ -37,6 +39,7 @@ def plain(tensor: Tensor, dtype: torch.dtype) -> Tensor:
 
 def inputs(loss: Loss[Any], first: Tensor, second: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
     """The tensors as the kernels read them: half precision as float32, labels as int64, weights of the shape of the loss."""
+    check.shapes(loss, first, second)  # once more: a graph that was traced comes here with whatever it is given
     dtype = torch.float32 if first.dtype in HALF else first.dtype
     if weights is not None:
         weights = plain(weights.expand(loss_shape(loss, first)), dtype)
@@ -49,7 +52,10 @@ def nobody_looks(*tensors: Tensor) -> bool:
     for tensor in tensors:  # a generator would take as long again
         if type(tensor) not in PLAIN or not tensor.is_cpu:
             return False
-    return not torch.compiler.is_compiling() and not torch._C._len_torch_dispatch_stack() and torch._C._get_tracing_state() is None
+    return not (
+        torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() or torch._C._get_tracing_state() is not None
+        or torch._ops._len_torch_dispatch_stack_pre_dispatch()  # type: ignore[no-untyped-call]
+    )  # fmt: skip
 
 
 def times(upstream: Tensor, gradient: Tensor, loss: Loss[Any], dtype: torch.dtype) -> Tensor:

@@ -8,12 +8,13 @@ from torch import Tensor
 
 from refloss._engine import call, check, memory
 from refloss._engine.record import REGISTRY, Array, Loss, Setting
+from refloss.errors import bad_value
 
 from .common import counted, inputs, loss_shape
 
 SMALL = 40_000  # numbers: too few for two threads, and handing over arrays would take longer than the work
 NONE: dict[torch.dtype, Array] = {torch.float32: np.empty(0, np.float32), torch.float64: np.empty(0, np.float64)}
-NOTHING = {dtype: torch.empty(0, dtype=dtype) for dtype in NONE}
+NOTHING = {dtype: torch.empty(0, dtype=dtype, device="cpu") for dtype in NONE}
 NO_ROWS: dict[torch.dtype, Array] = {dtype: none.reshape(0, 0) for dtype, none in NONE.items()}
 
 
@@ -25,12 +26,28 @@ def both(*given: Any) -> tuple[Tensor, Tensor]:
     return _run(True, *given)
 
 
+def _address(tensor: Tensor) -> int:
+    """Where a tensor's numbers lie; 0: nowhere; -1: it does not say (what a transform of torch.func has left behind)."""
+    try:
+        return tensor.data_ptr()
+    except RuntimeError:
+        return -1
+
+
 def _as_it_lies(first: Tensor, second: Tensor) -> bool:
-    """Whether both have memory that the kernels can read: of their types, gap-free, and not to be negated on reading."""
+    """Whether both have memory that the kernels can read: of one type of theirs, of one shape, gap-free, not to be negated on reading."""
     return (
-        first.dtype in NONE and first.is_contiguous() and second.is_contiguous() and not first.is_neg() and not second.is_neg()
-        and first.data_ptr() != 0 and second.data_ptr() != 0
+        first.dtype in NONE and first.dtype == second.dtype and first.shape == second.shape
+        and first.is_contiguous() and second.is_contiguous() and not first.is_neg() and not second.is_neg()
+        and _address(first) > 0 and _address(second) > 0
     )  # fmt: skip
+
+
+def _scalar(number: float, like: Tensor) -> Tensor:
+    """On the device of the tensors, whatever torch's default is; and infinite where it is too large, which a plain fill refuses."""
+    if like.dtype in NONE and abs(number) < 3e38:
+        return like.new_full((), number)
+    return like.new_full((), number, dtype=torch.float64).to(like.dtype)
 
 
 def _small(
@@ -39,14 +56,14 @@ def _small(
     """A call on the tensors' own memory; None if something is outside its domain, which `call.run` will name."""
     each, dtype = reduction == "none", first.dtype
     grad = torch.empty_like(first) if with_gradient else NOTHING[dtype]
-    value = torch.empty(loss_shape(record, first), dtype=dtype) if each else None
+    value = first.new_empty(loss_shape(record, first)) if each else None
     total = call.run_at(
         record, setting, NONE[dtype].dtype.type, first.numel(), first.data_ptr(), second.data_ptr(), divisor=divisor,
         value=0 if value is None else value.data_ptr(), grad=grad.data_ptr(), total=not each,
     )  # fmt: skip
     if total is None:
         return None
-    return torch.scalar_tensor(total / divisor, dtype=dtype) if value is None else value, grad
+    return _scalar(total / divisor, first) if value is None else value, grad
 
 
 def _run(
@@ -77,7 +94,7 @@ def _run(
             grad=_array(record, grad) if with_gradient else (NONE if record.kind == "elementwise" else NO_ROWS)[x.dtype],
         )  # fmt: skip
     if out is None:
-        return torch.full((), total / divisor, dtype=first.dtype), grad
+        return _scalar(total / divisor, first), grad
     return out if out.dtype == first.dtype else out.to(first.dtype), grad
 
 
@@ -88,6 +105,9 @@ def _empty(shape: torch.Size, like: Array) -> Tensor:
 
 def _array(loss: Loss[Any], tensor: Tensor) -> Array:
     """As the kernels take it: one axis for elementwise losses and labels, else rows."""
+    if tensor.numel() and _address(tensor) == 0:
+        way_out = "its storage was freed, or it belongs to a torch.func transform that is over; pass a copy made before"
+        bad_value(loss.name, "a tensor", "with memory", "one without", way_out)
     array: Array = tensor.numpy()
     return array.reshape(-1) if loss.kind == "elementwise" or array.dtype.kind == "i" else array.reshape(-1, array.shape[-1])
 

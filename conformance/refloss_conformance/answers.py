@@ -48,9 +48,10 @@ def check(folder: str | pathlib.Path, command: str = "") -> dict[str, Any]:
     place = pathlib.Path(folder)
     manifest = folders.manifest(place)
     if "function" in manifest:
-        from . import scene_exchange
+        from . import criteria_exchange, scene_exchange
 
-        return scene_exchange.check(place, manifest, command)
+        whole = manifest["function"].startswith("criteria.")
+        return (criteria_exchange.check if whole else scene_exchange.check)(place, manifest, command)
     loss = known(manifest["loss"])
     expected = _batches(place, loss, manifest)
     files, about = _files(place, expected)
@@ -77,7 +78,7 @@ def check(folder: str | pathlib.Path, command: str = "") -> dict[str, Any]:
     if not answered and not any(one.status == "skipped" for one in unanswered):
         raise folders.none(place)
     connected = any(one.gradient is not None for one in answered)
-    subject = folders.subject(place, command, about, "returned" if connected else "none: there are none in the answers")
+    subject = folders.subject(place, command, about, connected)
     dtypes = dict.fromkeys((d for d in reversed(DTYPES) if d in {batch.dtype for batch in expected.values()}), None)
     return document(
         subject, loss, answered, groups=list(groups.values()), dtypes=dtypes, findings=_cut(short), unanswered=unanswered,

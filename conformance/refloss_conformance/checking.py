@@ -60,6 +60,10 @@ def document(arguments: argparse.Namespace, way: str, step: Step) -> dict[str, A
         found = exchange.check(arguments.target, again)
         if found["report"] == "scenes":
             scene_command.fits(arguments, found["function"])
+        if found["report"] == "criteria":
+            from . import criteria_command
+
+            criteria_command.fits(arguments, found["criterion"])
         return found
     if way == "program":
         return _program(arguments, again, step)
@@ -67,7 +71,7 @@ def document(arguments: argparse.Namespace, way: str, step: Step) -> dict[str, A
     if arguments.loss_name.startswith("criteria."):
         from . import criteria_command
 
-        criteria_command.fits(arguments)
+        criteria_command.fits(arguments, arguments.loss_name)
         return criteria_command.run(arguments, mapping(arguments.map), values, dtypes, step)
     if arguments.loss_name in scenes.names():
         scene_command.fits(arguments, arguments.loss_name)
@@ -90,7 +94,7 @@ def _program(arguments: argparse.Namespace, again: str, step: Step) -> dict[str,
 
     way: Any = check
     if arguments.loss_name.startswith("criteria."):
-        criteria_command.fits(arguments)
+        criteria_command.fits(arguments, arguments.loss_name)
         way = criteria_check
     elif arguments.loss_name in scenes.names():
         scene_command.fits(arguments, arguments.loss_name)

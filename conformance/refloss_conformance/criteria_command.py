@@ -11,13 +11,13 @@ from .errors import UsageError
 LOSSES_ONLY = {"reduction": "none", "tier": "strict"}  # and what they are if nothing is said
 
 
-def fits(arguments: argparse.Namespace) -> None:
+def fits(arguments: argparse.Namespace, criterion: str) -> None:
     """Options that have no effect are mistakes."""
     for name, default in LOSSES_ONLY.items():
         if getattr(arguments, name) != default:
-            raise UsageError(f"--{name} is for losses; {arguments.loss_name} is a whole criterion, which divides and sums by itself")
+            raise UsageError(f"--{name} is for losses; {criterion} is a whole criterion, which divides and sums by itself")
     if arguments.codes:
-        raise UsageError(f"--codes is for assigners; {arguments.loss_name} answers with numbers")
+        raise UsageError(f"--codes is for assigners; {criterion} answers with numbers")
 
 
 def run(

@@ -1,4 +1,4 @@
-"""`refloss export FOLDER --as LOSS`: the inputs of a loss as files, to be computed anywhere (those of scenes: scene_exchange.py).
+"""`refloss export FOLDER --as LOSS`: the inputs of a loss as files, to be computed anywhere (scenes and criteria: case_exchange.py).
 
     FOLDER/inputs/NAME.json        the inputs of one parameter setting in one dtype, as hexadecimal texts and as numbers
     FOLDER/inputs/NAME.ARRAY.npy   the same as arrays (bfloat16 as float32, which holds it exactly)
@@ -128,8 +128,8 @@ def manifest(loss: Any, chosen: Mapping[str, Batch]) -> dict[str, Any]:
 def export(folder: str | pathlib.Path, name: str, dtypes: Sequence[str] = (), only: Mapping[str, Any] | None = None) -> str:
     """Write the folder; answers a sentence that says what is in it."""
     if name.startswith("criteria."):
-        raise UsageError(f"{name} needs no export: criteria/{name}.json in refloss_conformance is read by any language as it is")
-    if name in scenes.names():
+        from .criteria_exchange import contents
+    elif name in scenes.names():
         from .scene_exchange import contents
     else:
         contents = _contents

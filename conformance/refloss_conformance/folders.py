@@ -5,7 +5,7 @@
     FOLDER/inputs/         the questions
     FOLDER/answers/        empty, for the answers: schema/answers.json; about.json may say whose they are
 
-What lies in inputs and answers: exchange.py for losses, scene_exchange.py for golden scenes.
+What lies in inputs and answers: exchange.py for losses, case_exchange.py for golden scenes and criteria.
 """
 
 import functools
@@ -23,6 +23,7 @@ from . import safe
 from .close import nearest
 from .engine import Subject, Unanswered
 from .errors import UsageError
+from .misfit import misfit
 from .vectors import INTERPRETATION
 
 SCHEMA_VERSION = 1
@@ -41,15 +42,17 @@ def write(folder: str | pathlib.Path, contents: Iterable[tuple[str, str | bytes]
         raise UsageError(f"{folder} is a file; name a new folder")
     temporary: pathlib.Path | None = None
     try:
-        temporary = pathlib.Path(tempfile.mkdtemp(dir=place.absolute().parent, prefix=f".{place.name}."))
+        temporary = pathlib.Path(tempfile.mkdtemp(dir=place if place.exists() else place.absolute().parent, prefix=".refloss."))
         for name in (INPUTS, ANSWERS):
             (temporary / name).mkdir()
-        for path, content in contents:
-            (temporary / path).write_bytes(content.encode() if isinstance(content, str) else content)
+        for name, content in contents:
+            (temporary / name).write_bytes(content.encode() if isinstance(content, str) else content)
         temporary.chmod(0o755)
-        if place.exists():
-            place.rmdir()
-        temporary.replace(place)
+        if place.exists():  # an empty folder: perhaps a link, or somebody's working directory
+            for path in sorted(temporary.iterdir()):
+                path.replace(place / path.name)
+        else:
+            temporary.replace(place)
     except OSError as error:
         raise UsageError(f"{folder}: cannot be written ({error.strerror or error})") from None
     finally:
@@ -77,10 +80,9 @@ def read(path: pathlib.Path, schema: str, definition: str = "") -> Any:
     validator = _schema(schema)
     if definition:
         validator = validator.evolve(schema={"$ref": f"#/$defs/{definition}", "$defs": validator.schema["$defs"]})
-    problem = next(iter(validator.iter_errors(data)), None)
-    if problem is not None:
-        where = "/".join(map(str, problem.absolute_path))
-        raise UsageError(f"{path}: {where + ': ' if where else ''}{problem.message[:200]}")
+    why = misfit(validator, data, "the whole")
+    if why is not None:
+        raise UsageError(f"{path}: {why}")
     return data
 
 
@@ -124,9 +126,9 @@ def skipped(about: Mapping[str, Any], one: str, dtype: str) -> Unanswered | None
     return None
 
 
-def subject(place: pathlib.Path, command: str, about: Mapping[str, Any], gradients: str = "returned") -> Subject:
+def subject(place: pathlib.Path, command: str, about: Mapping[str, Any], gradients: bool) -> Subject:
     """Whose answers they are, as about.json says."""
     return Subject(
         str(place), command, "files", package=about.get("name", ""), version=about.get("version"),
-        language=about.get("language", "unknown"), gradients=gradients,
+        language=about.get("language", "unknown"), gradients="returned" if gradients else "none: there are none in the answers",
     )  # fmt: skip

@@ -62,7 +62,7 @@ def parser(description: str | None) -> argparse.ArgumentParser:
     _check(commands.add_parser("check", help="check refloss's own backends, any callable, any program, or a folder of answers"))
     export = commands.add_parser("export", help="write golden inputs into a folder, to be computed anywhere; then refloss check FOLDER")
     export.add_argument("folder", metavar="FOLDER", help="a new folder")
-    export.add_argument("--as", dest="loss_name", metavar="LOSS", required=True, help="the loss, coding or function")
+    export.add_argument("--as", dest="loss_name", metavar="LOSS", required=True, help="the loss, coding, function or criterion")
     export.add_argument("--dtype", action="append", metavar="NAME", help="only this dtype (repeatable); float32 and float64 if not given")
     export.add_argument("--param", action="append", metavar="NAME=VALUE", help="only settings with this value of a parameter (repeatable)")
     report = commands.add_parser("report", help="reports of several checks (refloss check --json) merged into one page")

@@ -36,7 +36,9 @@ def drive_at(kind: str, unit: bool) -> Callable[..., Any]:
 
     Answers whether something left its domain. Handing over seven arrays and eight numbers takes longer than computing 64 pairs.
     """
-    driver, pairs, stamp = drive(kind, unit), kind == "pairs", source_digest()
+    driver: Any = drive(kind, unit)
+    pairs, stamp = kind == "pairs", source_digest()
+    driver._set_uuid(f"refloss {kind} {unit} {stamp}")  # Numba's own is random: the next process would not find `blocks` on the disk
 
     def blocks(kernel, x, t, numbers, divisor, value, grad, size, sums, count):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018

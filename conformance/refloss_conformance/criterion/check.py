@@ -97,7 +97,8 @@ def _precision(file: Criteria, done: Sequence[Outcome]) -> tuple[list[Outcome], 
     """float64 answers that are right as float32's are read so, with a finding."""
     low = [one for one in done if one.dtype == "float64" and one.answered and not right(file, one)]
     single = [one for one in done if one.dtype == "float32" and one.answered]
-    if not low or not all(right(file, replace(one, dtype="float32")) for one in low) or not all(right(file, one) for one in single):
+    in_single = bool(single) and all(right(file, one) for one in single)  # who was asked for float64 alone was asked for float64
+    if not low or not in_single or not all(right(file, replace(one, dtype="float32")) for one in low):
         return list(done), []
     text = "numbers that float64 is asked for are computed with float32's precision"
     found = {"kind": "precision", "name": "float64_in_float32", "text": text, "effect": "None for training in float32."}

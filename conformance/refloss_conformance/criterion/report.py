@@ -14,12 +14,12 @@ from ..outcomes import a_few
 from ..plotting import few, short
 from ..scene_third_party import RAISES as RAISED
 from .evaluators import base
-from .explain import Divided, Explanation, Search, Stack
+from .explain import Explanation, Search
 from .normalizers import known as known_normalizer
 from .outcome import Number, Outcome, judged, right
+from .raising import raising
 from .settings import Apart
-
-RAISES = ("raises_without_objects", "it raises where an image has no object")
+from .ways import Divided, Stack
 
 
 def document(
@@ -68,12 +68,9 @@ def _findings(file: Criteria, done: Sequence[Outcome]) -> list[dict[str, str]]:
     found = []
     works = any(one.answered for one in done)
     raised = [one for one in done if not one.answered and (not one.status or (works and one.status in RAISED))]
-    empty = [one for one in raised if any(not len(truth["gt_labels"]) for truth in one.case.truths)]
-    if empty and len(empty) == len(raised):
-        text = f"{RAISES[1]} ({empty[0].raised})"
-        effect = "Training ends at the first image without an object, unless every caller leaves such images out."
-        found.append({"kind": "deviation", "name": RAISES[0], "text": text, "effect": effect})
-    elif any(not one.status for one in raised):
+    fitting = raising(raised, done)
+    found += fitting
+    if not fitting and any(not one.status for one in raised):
         cases = ", ".join(dict.fromkeys(one.case.id for one in raised))
         found.append({"kind": "note", "name": "raises", "text": f"it raises in {cases} ({raised[0].raised})", "effect": ""})
     bad = [one for one in done if one.answered and not _finite(one) and not any(one.case.positives)]

@@ -6,7 +6,7 @@ A deviation from one setting may be another one's rule, or have no name beside i
 from collections.abc import Mapping, Sequence
 
 from ..criteria import Criteria
-from .explain import Explanation, Search
+from .explain import SHALLOW, Explanation, Search
 from .outcome import Outcome, right
 
 Apart = Mapping[str, Sequence[Explanation]]
@@ -19,7 +19,7 @@ def by_setting(file: Criteria, done: Sequence[Outcome]) -> dict[str, list[Explan
         if one.answered:
             answered.setdefault(one.case.setting, []).append(one)
     wrong = [name for name, some in answered.items() if not all(right(file, one) for one in some)]
-    return {name: Search(file, answered[name]).explain() for name in wrong} if len(answered) > 1 else {}
+    return {name: Search(file, answered[name]).explain(SHALLOW) for name in wrong} if len(answered) > 1 else {}
 
 
 def in_common(apart: Apart) -> list[Explanation]:

@@ -1,4 +1,4 @@
-"""`refloss check --command TEXT --as LOSS`: from a program to a report. Scenes are scene_check's."""
+"""`refloss check --command TEXT --as LOSS`: from a program to a report. Scenes and criteria: one_by_one.py."""
 
 import shlex
 from collections.abc import Callable, Mapping, Sequence

@@ -84,7 +84,7 @@ def _whole(what: str, found: Any, names: Sequence[str]) -> Mapping[str, Any]:
 
 def _slopes(one: Mapping[str, Any], outputs: Outputs) -> Outputs:
     if "gradient" not in one:
-        raise Fault("misshapen", 'a result has no gradient; a program without any states "gradients":false')
+        raise Fault("misshapen", 'a result has no gradient; a program without any states "gradients":false, a folder has none at all')
     found = _whole("gradient", one["gradient"], tuple(outputs))
     return {name: _array(f"gradient by {name}", found[name], array.shape) for name, array in outputs.items()}
 

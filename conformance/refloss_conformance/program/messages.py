@@ -19,6 +19,7 @@ from .. import jsonable
 from ..cases import Batch
 from ..golden import Array
 from ..gradients import UPSTREAM
+from ..misfit import misfit
 
 Read = TypeVar("Read")
 PROTOCOL = 1
@@ -165,9 +166,9 @@ def _validator(name: str) -> Any:
 
 def validate(message: Any, name: str) -> None:
     """Against the definition of that name in the schema; a Fault says where it fails."""
-    for error in _validator(name).iter_errors(message):
-        where = "/".join(map(str, error.absolute_path)) or "the message"
-        raise Fault("invalid", f"an answer breaks the schema at {where}: {error.message[:200]}")
+    why = misfit(_validator(name), message, "the message")
+    if why is not None:
+        raise Fault("invalid", f"an answer breaks the schema at {tidy(why)}")
 
 
 def ordered(message: Mapping[str, Any], seq: int) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 from .. import safe
 from ..errors import UsageError
+from ..misfit import misfit
 
 SCHEMA = pathlib.Path(__file__).parent.parent / "schema" / "merged.json"
 BOUNDS = safe.Bounds(size=50_000_000)
@@ -34,7 +35,7 @@ def known(document: Any, name: str) -> dict[str, Any]:
     kinds = sorted(_schema()["$defs"]["kinds"]["enum"])
     if document["report"] not in kinds:
         raise UsageError(f"{name}: is a report of an unknown kind, {str(document['report'])[:40]!r}; there are {', '.join(kinds)}")
-    problem = _problem(document)
+    problem = misfit(_validator(), document, "at the top")
     if problem:
         raise UsageError(f"{name}: is a damaged report ({problem})")
     return document
@@ -51,14 +52,3 @@ def _validator() -> Any:
     import jsonschema  # half as long to import as all of refloss
 
     return jsonschema.Draft202012Validator(_schema())
-
-
-def _problem(document: dict[str, Any]) -> str:
-    """The first thing that the renderers could not read."""
-    error = next(_validator().iter_errors(document), None)
-    if error is None:
-        return ""
-    while error.context:  # of alternatives, the one of this kind of report
-        error = max(error.context, key=lambda one: len(one.absolute_path))
-    where = "/".join(map(str, error.absolute_path)) or "at the top"
-    return f"{where}: {error.message[:120]}"
