@@ -513,3 +513,20 @@ def test_the_command(tmp_path: pathlib.Path, capsys: pytest.CaptureFixture[str])
         code = cli.main(["check", folder, option])
         said = capsys.readouterr()
         assert code in (1, 2) and says in said.err + said.out
+
+
+def test_float64_alone_in_float32_is_named_and_fails(tmp_path: pathlib.Path) -> None:
+    """Where both are answered it is a finding, since float32 is right; alone there is nothing that is."""
+    export(tmp_path / "out", "criteria.yolov1", ("float64",))
+    rounded = lambda case, dtype: {"terms": {name: float(np.float32(value)) for name, value in right(case, dtype)["terms"].items()}}  # noqa: E731
+    document = report(tmp_path / "out", rounded)
+    assert [(one["kind"], one["name"]) for one in document["findings"]] == [("deviation", "float64_in_float32")]
+    assert not document["passed"] and document["known"] == "named" and document["unknown"] is None
+
+
+def test_a_gradient_beside_a_skip_asks_for_none(tmp_path: pathlib.Path) -> None:
+    export(tmp_path / "out", "criteria.yolov1", ("float64",))
+    first = iter([True])
+    skip = {"skipped": True, "reason": "not today", "gradient": {}}
+    document = report(tmp_path / "out", lambda case, dtype: skip if next(first, False) else values_only(case, dtype))
+    assert document["passed"] and len(document["unanswered"]) == 1

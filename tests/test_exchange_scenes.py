@@ -3,7 +3,7 @@
 import json
 import pathlib
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 import jsonschema
@@ -458,3 +458,43 @@ def test_an_empty_folder_is_filled(how: str, tmp_path: pathlib.Path, monkeypatch
     assert cli.main(["export", "." if how == "." else str(tmp_path / "link"), "--as", "boxes.nms"]) == 0
     assert {path.name for path in (tmp_path / "out").iterdir()} == {"README.txt", "manifest.json", "inputs", "answers"}
     assert (tmp_path / "link").is_symlink() and pathlib.Path.cwd() == tmp_path / "out"
+
+
+@pytest.mark.parametrize("at", [0, 1, 2, 3])
+def test_an_existing_folder_is_filled_whole_or_not_at_all(at: int, tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An interruption leaves it empty, and what a kill has left there is no obstacle; what appears meanwhile is not overwritten."""
+    out = tmp_path / "out"
+    (out / ".refloss.killed").mkdir(parents=True)
+    replace, calls = pathlib.Path.replace, iter(range(99))
+
+    def interrupted(self: pathlib.Path, target: pathlib.Path) -> pathlib.Path:
+        if next(calls) == at:
+            raise KeyboardInterrupt
+        return replace(self, target)
+
+    monkeypatch.setattr(pathlib.Path, "replace", interrupted)
+    with pytest.raises(KeyboardInterrupt):
+        export(out, "boxes.nms")
+    assert [path.name for path in out.iterdir()] == [".refloss.killed"]
+    monkeypatch.undo()
+
+    def appears() -> Iterator[tuple[str, str]]:
+        yield "manifest.json", "{}"
+        (out / "manifest.json").write_text("mine")
+
+    with pytest.raises(UsageError, match=r"manifest.json is there already"):
+        folders.write(out, appears())
+    assert (out / "manifest.json").read_text() == "mine" and {path.name for path in out.iterdir()} == {".refloss.killed", "manifest.json"}
+
+
+@pytest.mark.parametrize("name", ["x" * 300, "a\0b"])
+def test_names_that_are_none(name: str) -> None:
+    with pytest.raises(UsageError, match="cannot be written"):
+        folders.write(name, [])
+
+
+def test_what_a_terminal_would_obey_is_not_repeated(folder: pathlib.Path) -> None:
+    answer(folder)
+    (folder / "answers" / "about.json").write_text(json.dumps({"name": "\x1b[31mevil\n", "version": "\x1b[2J"}))
+    report = check(folder)
+    assert "\x1b" not in json.dumps(report, ensure_ascii=False) and "evil" in report["package"]

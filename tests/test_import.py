@@ -44,3 +44,11 @@ def test_read_only_installation(tmp_path: pathlib.Path) -> None:
     output = python(code, cwd=tmp_path, **environment)
     assert output.startswith("2.0")
     assert str(package) in output
+
+
+def test_criteria_are_loaded_when_asked_for() -> None:
+    code = "import sys, refloss; print('refloss.criteria' in sys.modules, 'criteria' in dir(refloss), refloss.criteria.SSD.__name__)"
+    assert python(code).split() == ["False", "True", "SSD"]
+    assert python("from refloss import *; print(criteria.FCOS.__name__, ciou_loss.__name__)").split() == ["FCOS", "ciou_loss"]
+    with pytest.raises(AttributeError, match="module 'refloss' has no attribute 'focal_lost'"):
+        refloss.focal_lost  # noqa: B018

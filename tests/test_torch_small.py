@@ -82,6 +82,10 @@ def test_a_graph_is_given_something_else() -> None:
         traced(torch.zeros(64), torch.ones(4))
     with pytest.raises((refloss.ReflossError, RuntimeError), match=r"of shape \(\.\.\., 4\)"):
         torch.ops.refloss.value(torch.rand(8, 3), torch.rand(8, 3), None, None, "iou_loss", 0, [0.0], False, "sum", 1.0)
+    with pytest.raises((refloss.ReflossError, RuntimeError), match="real numbers"):
+        traced(torch.zeros(8), torch.ones(8, dtype=torch.complex64))
+    with pytest.raises((refloss.ReflossError, RuntimeError), match="float64, float32, float16 or bfloat16"):
+        traced(torch.zeros(8, dtype=torch.int32), torch.ones(8))
 
 
 def test_the_default_device_is_none_of_its_business() -> None:
@@ -109,6 +113,12 @@ def test_what_a_transform_leaves_behind() -> None:
     for one in (kept[1], freed):
         with pytest.raises(refloss.ReflossError, match="with memory"):
             refloss_torch.l1_loss(one, torch.zeros(8), reduction="sum")
+        with pytest.raises((refloss.ReflossError, RuntimeError), match=r"with memory|out of bounds for storage of size 0"):
+            refloss_torch.l1_loss(torch.ones(8), torch.zeros(8), weights=one)
+    labels = torch.full((8,), 2)
+    labels.untyped_storage().resize_(0)
+    with pytest.raises(refloss.ReflossError, match="with memory"):
+        refloss_torch.softmax_cross_entropy_with_integer_labels(torch.rand(8, 3), labels)
 
 
 @pytest.mark.parametrize("dtype", [torch.float16, torch.bfloat16, torch.float32, torch.float64])
@@ -125,7 +135,29 @@ def test_a_tracer_sees_the_operator(options: dict[str, Any]) -> None:
     assert graph(torch.zeros(8), torch.ones(8)).tolist() == [1.0] * 8
 
 
-@pytest.mark.parametrize("name", ["l1_loss", "focal_loss", "ciou_loss"])
+RACE = """
+import pickle, threading, torch, refloss_torch
+from refloss._engine import cpu
+x, errors, gate = torch.rand(8), [], threading.Barrier(8)
+refloss_torch.l1_loss(x, x, weights=torch.ones(8))  # the loop is there, that on addresses is not
+pickle.dumps(cpu.drive("elementwise", False))
+def first():
+    gate.wait()
+    try:
+        refloss_torch.l1_loss(x, x, reduction="sum")
+    except BaseException as error:
+        errors.append(error)
+threads = [threading.Thread(target=first) for _ in range(8)]
+[one.start() for one in threads], [one.join() for one in threads]
+assert not errors, errors
+"""
+
+
+def test_threads_may_come_at_once() -> None:
+    subprocess.run([sys.executable, "-c", RACE], check=True, timeout=300)
+
+
+@pytest.mark.parametrize("name", ["l1_loss", "ciou_loss"])
 def test_the_second_process_compiles_nothing(name: str, tmp_path: pathlib.Path) -> None:
     """Numba's files are found again; and no more are written."""
     shape = "(8, 4)" if name == "ciou_loss" else "8"

@@ -38,13 +38,9 @@ def tensors(loss: Loss[Any], first: Any, second: Any, weights: Any) -> None:
         _no_tensor(name, two, second)
     if weights is not None and not isinstance(weights, Tensor):
         _no_tensor(name, "weights", weights)
-    if first.dtype not in REAL:
-        bad_type(name, one, "a tensor of float64, float32, float16 or bfloat16", str(first.dtype), f"convert with {one}.to(torch.float32)")
-    if labels and second.dtype not in INTEGERS:
-        bad_type(name, two, "a tensor of integers", str(second.dtype), f"convert with {two}.to(torch.int64)")
+    forms(loss, first, second)
     if not labels and second.dtype != first.dtype:
         bad_type(name, two, f"of the dtype of {one} ({first.dtype})", str(second.dtype), f"convert with {two}.to({one}.dtype)")
-    shapes(loss, first, second)
     if second.device != first.device:
         bad_value(name, two, f"on the device of {one} ({first.device})", second.device, f"move it with {two}.to({one}.device)")
     if second.requires_grad:
@@ -53,9 +49,15 @@ def tensors(loss: Loss[Any], first: Any, second: Any, weights: Any) -> None:
         _weights(loss, first, weights)
 
 
-def shapes(loss: Loss[Any], first: Tensor, second: Tensor) -> None:
-    """The second argument has the shape of the first, or of its rows; boxes are rows of four."""
+def forms(loss: Loss[Any], first: Tensor, second: Tensor) -> None:
+    """Numbers of the right kind; the second argument has the shape of the first, or of its rows; boxes are rows of four."""
     name, (one, two), labels = loss.name, loss.arrays, loss.targets == "labels"
+    if first.dtype not in REAL:
+        bad_type(name, one, "a tensor of float64, float32, float16 or bfloat16", str(first.dtype), f"convert with {one}.to(torch.float32)")
+    if labels and second.dtype not in INTEGERS:
+        bad_type(name, two, "a tensor of integers", str(second.dtype), f"convert with {two}.to(torch.int64)")
+    if second.is_complex():
+        bad_type(name, two, "a tensor of real numbers", str(second.dtype), f"convert with {two}.to({one}.dtype)")
     if labels and (first.ndim == 0 or first.shape[-1] == 0 or second.shape != first.shape[:-1]):
         bad_value(
             name, two, f"of the shape of {one} without its last axis ({one}: {tuple(first.shape)})", tuple(second.shape),

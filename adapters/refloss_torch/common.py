@@ -39,7 +39,7 @@ def plain(tensor: Tensor, dtype: torch.dtype) -> Tensor:
 
 def inputs(loss: Loss[Any], first: Tensor, second: Tensor, weights: Tensor | None) -> tuple[Tensor, Tensor, Tensor | None]:
     """The tensors as the kernels read them: half precision as float32, labels as int64, weights of the shape of the loss."""
-    check.shapes(loss, first, second)  # once more: a graph that was traced comes here with whatever it is given
+    check.forms(loss, first, second)  # once more: a graph that was traced comes here with whatever it is given
     dtype = torch.float32 if first.dtype in HALF else first.dtype
     if weights is not None:
         weights = plain(weights.expand(loss_shape(loss, first)), dtype)

@@ -10,6 +10,7 @@ from refloss._engine import call, check, memory
 from refloss._engine.record import REGISTRY, Array, Loss, Setting
 from refloss.errors import bad_value
 
+from .check import forms
 from .common import counted, inputs, loss_shape
 
 SMALL = 40_000  # numbers: too few for two threads, and handing over arrays would take longer than the work
@@ -72,7 +73,8 @@ def _run(
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
     record = REGISTRY[loss]
     if record.targets == "labels":
-        check.label_range(loss, second.detach().numpy(), first.shape[-1], check.NEGATIVE if record.kind == "labels" else 0)
+        forms(record, first, second)
+        check.label_range(loss, _numpy(record, second.detach()), first.shape[-1], check.NEGATIVE if record.kind == "labels" else 0)
     if normalizer is not None:  # on the CPU what the result is divided by is a number
         divisor *= check.divisor(loss, reduction, normalizer.item(), 1)
     if reduction == "mean":
@@ -89,8 +91,8 @@ def _run(
     total = 0.0
     if x.numel():
         total = call.run(
-            record, setting, _array(record, x), _array(record, t), weights=_flat(w, none), upstream=none,
-            divisor=divisor, value=_flat(out, none), total=out is None,
+            record, setting, _array(record, x), _array(record, t), weights=_flat(record, w, none), upstream=none,
+            divisor=divisor, value=_flat(record, out, none), total=out is None,
             grad=_array(record, grad) if with_gradient else (NONE if record.kind == "elementwise" else NO_ROWS)[x.dtype],
         )  # fmt: skip
     if out is None:
@@ -105,12 +107,17 @@ def _empty(shape: torch.Size, like: Array) -> Tensor:
 
 def _array(loss: Loss[Any], tensor: Tensor) -> Array:
     """As the kernels take it: one axis for elementwise losses and labels, else rows."""
+    array = _numpy(loss, tensor)
+    return array.reshape(-1) if loss.kind == "elementwise" or array.dtype.kind == "i" else array.reshape(-1, array.shape[-1])
+
+
+def _flat(loss: Loss[Any], tensor: Tensor | None, none: Array) -> Array:
+    return none if tensor is None else _numpy(loss, tensor).reshape(-1)
+
+
+def _numpy(loss: Loss[Any], tensor: Tensor) -> Array:
     if tensor.numel() and _address(tensor) == 0:
         way_out = "its storage was freed, or it belongs to a torch.func transform that is over; pass a copy made before"
         bad_value(loss.name, "a tensor", "with memory", "one without", way_out)
     array: Array = tensor.numpy()
-    return array.reshape(-1) if loss.kind == "elementwise" or array.dtype.kind == "i" else array.reshape(-1, array.shape[-1])
-
-
-def _flat(tensor: Tensor | None, none: Array) -> Array:
-    return none if tensor is None else tensor.numpy().reshape(-1)
+    return array

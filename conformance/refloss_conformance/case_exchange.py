@@ -17,7 +17,7 @@ from . import folders
 from .errors import UsageError
 from .folders import ANSWERS, INPUTS, MANIFEST
 from .mapping import nothing_has
-from .program.messages import Declined
+from .program.messages import Declined, refusal
 from .program.one_by_one import Asked, Case, Questions
 from .running import GOOD
 from .vectors import USUAL_DTYPES
@@ -94,7 +94,8 @@ def check(place: pathlib.Path, manifest: Mapping[str, Any], command: str, questi
         dtype: _results(place, dtype, questions, cases) if f"{dtype}.json" in found else [None] * len(cases)
         for dtype, cases in expected.items()
     }
-    gradients = any(one is not None and one.get("gradient") is not None for some in results.values() for one in some)  # of all, or of none
+    given = [one for some in results.values() for one in some if one is not None and refusal(one) is None]
+    gradients = any(one.get("gradient") is not None for one in given)  # of all, or of none
     subject = folders.subject(place, command, about, gradients)
     dtypes = dict.fromkeys(sorted(expected, key=USUAL_DTYPES.index))
     asked = Asked(questions, subject, dtypes, {}, "it was not exported")

@@ -1,7 +1,7 @@
 """`refloss check` of somebody else's: which way in the options ask for, and the document that comes out."""
 
 import argparse
-import pathlib
+import os
 import shlex
 from collections.abc import Callable
 from typing import Any
@@ -37,7 +37,7 @@ def way_in(arguments: argparse.Namespace) -> str:
     if arguments.program is not None and arguments.target is not None:
         raise UsageError(f"--command and {arguments.target} are two things to check; give one of them")
     way = "program" if arguments.program is not None else "own" if arguments.target is None else "callable"
-    if way == "callable" and pathlib.Path(arguments.target).is_dir():
+    if way == "callable" and os.path.isdir(arguments.target):  # noqa: PTH112  (a name that is too long is no folder)
         way = "files"
     for why, names in REFUSED[way].items():
         for name in names:

@@ -8,6 +8,7 @@
 What lies in inputs and answers: exchange.py for losses, case_exchange.py for golden scenes and criteria.
 """
 
+import errno
 import functools
 import json
 import pathlib
@@ -24,9 +25,11 @@ from .close import nearest
 from .engine import Subject, Unanswered
 from .errors import UsageError
 from .misfit import misfit
+from .program.messages import tidy
 from .vectors import INTERPRETATION
 
 SCHEMA_VERSION = 1
+PREFIX = ".refloss."  # of what is being written; a kill leaves it
 GUIDE, MANIFEST, INPUTS, ANSWERS, ABOUT = "README.txt", "manifest.json", "inputs", "answers", "about.json"
 SCHEMAS = pathlib.Path(__file__).parent / "schema"
 HEAD = {"schema": SCHEMA_VERSION, "export": "refloss", "interpretation": INTERPRETATION}
@@ -36,28 +39,44 @@ CHANGED = "was changed after the export; export again, and compute again"
 def write(folder: str | pathlib.Path, contents: Iterable[tuple[str, str | bytes]]) -> None:
     """The folder with these files, by their paths in it, and a place for the answers; or nothing, and a sentence why."""
     place = pathlib.Path(folder)
-    if place.is_dir() and any(place.iterdir()):
-        raise UsageError(f"{folder} is not empty; name a new folder")
-    if place.exists() and not place.is_dir():
-        raise UsageError(f"{folder} is a file; name a new folder")
     temporary: pathlib.Path | None = None
     try:
-        temporary = pathlib.Path(tempfile.mkdtemp(dir=place if place.exists() else place.absolute().parent, prefix=".refloss."))
+        there = place.exists()
+        if there and not place.is_dir():
+            raise UsageError(f"{folder} is a file; name a new folder")
+        if there and not all(path.name.startswith(PREFIX) for path in place.iterdir()):
+            raise UsageError(f"{folder} is not empty; name a new folder")
+        temporary = pathlib.Path(tempfile.mkdtemp(dir=place if there else place.absolute().parent, prefix=PREFIX))
         for name in (INPUTS, ANSWERS):
             (temporary / name).mkdir()
         for name, content in contents:
             (temporary / name).write_bytes(content.encode() if isinstance(content, str) else content)
         temporary.chmod(0o755)
-        if place.exists():  # an empty folder: perhaps a link, or somebody's working directory
-            for path in sorted(temporary.iterdir()):
-                path.replace(place / path.name)
+        if there:  # perhaps a link, or somebody's working directory
+            _moved_in(temporary, place)
         else:
             temporary.replace(place)
-    except OSError as error:
-        raise UsageError(f"{folder}: cannot be written ({error.strerror or error})") from None
+    except (OSError, ValueError) as error:  # ValueError: no path at all
+        raise UsageError(f"{folder}: cannot be written ({getattr(error, 'strerror', None) or error})") from None
     finally:
         if temporary is not None and temporary.exists():
             shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _moved_in(source: pathlib.Path, place: pathlib.Path) -> None:
+    """All that source holds, into place; or nothing."""
+    moved: list[pathlib.Path] = []
+    try:
+        for path in sorted(source.iterdir()):
+            target = place / path.name
+            if target.exists():
+                raise FileExistsError(errno.EEXIST, f"{path.name} is there already")
+            path.replace(target)
+            moved.append(target)
+    except BaseException:
+        for target in moved:
+            target.replace(source / target.name)
+        raise
 
 
 def as_text(manifest: Mapping[str, Any]) -> str:
@@ -128,7 +147,8 @@ def skipped(about: Mapping[str, Any], one: str, dtype: str) -> Unanswered | None
 
 def subject(place: pathlib.Path, command: str, about: Mapping[str, Any], gradients: bool) -> Subject:
     """Whose answers they are, as about.json says."""
+    name, version, language = (tidy(about[key]) if key in about else None for key in ("name", "version", "language"))
     return Subject(
-        str(place), command, "files", package=about.get("name", ""), version=about.get("version"),
-        language=about.get("language", "unknown"), gradients="returned" if gradients else "none: there are none in the answers",
+        str(place), command, "files", package=name or "", version=version, language=language or "unknown",
+        gradients="returned" if gradients else "none: there are none in the answers",
     )  # fmt: skip

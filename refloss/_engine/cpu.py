@@ -26,8 +26,10 @@ PARAMS = 8  # kernels take this many numbers, unused ones 0, so that one `drive`
 @functools.cache
 def drive(kind: str, unit: bool) -> Callable[..., Any]:
     """The outer loop; `unit` asks it to check that targets lie in [0, 1]."""
-    driver: Callable[..., Any] = KINDS[kind].drive(unit, source_digest())
-    return jit(driver)
+    driver: Any = jit(KINDS[kind].drive(unit, source_digest()))
+    driver._set_uuid(f"refloss {kind} {unit} {source_digest()}")  # Numba's own is random: what calls it would never be found on the disk
+    found: Callable[..., Any] = driver
+    return found
 
 
 @functools.cache
@@ -36,9 +38,7 @@ def drive_at(kind: str, unit: bool) -> Callable[..., Any]:
 
     Answers whether something left its domain. Handing over seven arrays and eight numbers takes longer than computing 64 pairs.
     """
-    driver: Any = drive(kind, unit)
-    pairs, stamp = kind == "pairs", source_digest()
-    driver._set_uuid(f"refloss {kind} {unit} {stamp}")  # Numba's own is random: the next process would not find `blocks` on the disk
+    driver, pairs, stamp = drive(kind, unit), kind == "pairs", source_digest()
 
     def blocks(kernel, x, t, numbers, divisor, value, grad, size, sums, count):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018

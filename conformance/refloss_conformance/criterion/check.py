@@ -76,13 +76,14 @@ def told(
     """Answers of whatever kind of implementation, explained, as the report."""
     step(f"{file.name}: which normaliser", len(file.settings), len(file.settings) + 1)
     read, findings = _precision(file, done)
+    judged = done if any(one["kind"] == "deviation" for one in findings) else read
     search = Search(file, read)
     explanations = search.explain()
     apart = {} if explanations else by_setting(file, read)
     explanations = explanations or in_common(apart)
     alone = {} if explanations else by_term(search)
     return document(
-        subject, file, read, groups=groups, dtypes=dtypes, findings=findings, explanations=explanations, alone=alone, apart=apart,
+        subject, file, judged, groups=groups, dtypes=dtypes, findings=findings, explanations=explanations, alone=alone, apart=apart,
         search=search, unanswered=unanswered, troubles=troubles,
     )  # fmt: skip
 
@@ -94,12 +95,13 @@ def _gradients(request: Request, done: Sequence[Outcome]) -> str:
 
 
 def _precision(file: Criteria, done: Sequence[Outcome]) -> tuple[list[Outcome], list[dict[str, str]]]:
-    """float64 answers that are right as float32's are read so, with a finding."""
+    """float64 answers that are right as float32's are read so, with a finding; a deviation, where float64 is all that was answered."""
     low = [one for one in done if one.dtype == "float64" and one.answered and not right(file, one)]
     single = [one for one in done if one.dtype == "float32" and one.answered]
-    in_single = bool(single) and all(right(file, one) for one in single)  # who was asked for float64 alone was asked for float64
-    if not low or not in_single or not all(right(file, replace(one, dtype="float32")) for one in low):
+    alike = all(right(file, replace(one, dtype="float32")) for one in low) and all(right(file, one) for one in single)
+    if not low or not alike:
         return list(done), []
     text = "numbers that float64 is asked for are computed with float32's precision"
-    found = {"kind": "precision", "name": "float64_in_float32", "text": text, "effect": "None for training in float32."}
+    kind = "precision" if single else "deviation"
+    found = {"kind": kind, "name": "float64_in_float32", "text": text, "effect": "None for training in float32."}
     return [replace(one, dtype="float32") if one in low else one for one in done], [found]

@@ -255,6 +255,8 @@ def _unknown(
 
 def _ratio(bad: Sequence[tuple[Outcome, Number]]) -> str:
     ratios = [g / w for _, n in bad for g, w in zip(np.ravel(n.got), np.ravel(n.wanted), strict=True) if w and math.isfinite(g)]
+    if ratios and max(abs(ratio - 1) for ratio in ratios) < 1e-4:
+        return ""
     if len(ratios) > 1 and max(ratios) - min(ratios) <= 1e-4 * abs(ratios[0]):
         return f", always {ratios[0]:.6g} times what is right"
     if ratios and all(r < 0 for r in ratios):
