@@ -13,7 +13,7 @@ import jsonschema
 import numpy as np
 import pytest
 
-from refloss_conformance import cli, criteria, jsonable, reports
+from refloss_conformance import criteria, jsonable
 from refloss_conformance.criterion.explain import Explanation
 from refloss_conformance.criterion.settings import in_common
 from refloss_conformance.criterion.ways import Divided
@@ -371,53 +371,6 @@ def test_only_the_asked_parameters():
 def test_a_criterion_that_is_not_stated():
     with pytest.raises(UsageError, match=r"it states no criteria.ssd, only boxes.nms, assign.max_iou, in functions"):
         run(Request(shlex.join([sys.executable, "-S", str(HERE / "hostile" / "decides.py")]), "criteria.ssd"))
-
-
-# What becomes of the report.
-
-
-def command(*words):
-    return cli.main(["check", "--command", program("crash", EACH), "--as", "criteria.ssd", "--dtype", "float64", *words])
-
-
-def test_reports_of_every_form(tmp_path, capsys):
-    forms = [word for form in ("json", "junit", "markdown", "html", "badge") for word in (f"--{form}", str(tmp_path / form))]
-    assert command(*forms) == 1
-    printed = " ".join(capsys.readouterr().out.split())
-    assert "crashes" in printed and EACH in printed and "does not conform" in printed and "ran 4 of 4 settings" in printed
-    document = reports.load(str(tmp_path / "json"))
-    assert document["report"] == "criteria" and lost(document) == [(EACH, "crashed")] and document["command"].startswith("refloss check")
-    for form in ("junit", "markdown", "html"):
-        text = (tmp_path / form).read_text("utf-8")
-        assert "vector::at" in text and "crashes" in text and (form == "markdown" or EACH in text), form
-    assert json.loads((tmp_path / "badge").read_text("utf-8"))["color"] == "red"
-
-
-def test_a_crash_that_is_expected(tmp_path):
-    known = tmp_path / "known.toml"
-    entry = f'schema = 1\ninterpretation = 1\n[[expect]]\nid = "{EACH}"\nwhat = ["unanswered"]\nreason = "an index out of bounds"\n'
-    known.write_text(entry, "utf-8")
-    assert command("--expect", str(known)) == 0
-    assert cli.main(["check", "--command", program(), "--as", "criteria.ssd", "--expect", str(known)]) == 1  # it is stale
-    known.write_text(entry.replace(EACH, PAPER[0].id), "utf-8")
-    assert command("--expect", str(known)) == 1
-    assert command("--write-expect", str(tmp_path / "new.toml")) == 1 and EACH in (tmp_path / "new.toml").read_text("utf-8")
-
-
-def test_fewer_cases_than_asked_for():
-    line = ["check", "--command", program(), "--as", "criteria.ssd", "--dtype", "float64", "--min-cases"]
-    assert cli.main([*line, str(len(FILE.cases))]) == 0 and cli.main([*line, str(len(FILE.cases) + 1)]) == 1
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (("--pick", "box"), "--pick is for callables"), (("--tier", "training"), "--tier is for losses"),
-        (("--map", "a=boxes"), "--map is for callables"), (("--returns", "value_and_grad"), "--returns is for callables"),
-    ],
-)  # fmt: skip
-def test_options_without_effect_are_mistakes(words, says, capsys):
-    assert command(*words) == 2 and says in capsys.readouterr().err
 
 
 def test_a_check_of_criteria_imports_no_framework():

@@ -11,7 +11,7 @@ import time
 import jsonschema
 import pytest
 
-from refloss_conformance import cli, jsonable, reports, scenes
+from refloss_conformance import jsonable, scenes
 from refloss_conformance.errors import UsageError
 from refloss_conformance.program import messages
 from refloss_conformance.program.check import Request
@@ -282,9 +282,6 @@ def test_a_program_of_functions_alone_needs_no_losses():
         assert (found.losses, found.functions) == ((), ("boxes.nms", "assign.max_iou"))
 
 
-# What becomes of the report.
-
-
 def test_a_check_of_scenes_imports_no_framework():
     line = (
         "import sys; from refloss_conformance.cli import main;"
@@ -293,45 +290,3 @@ def test_a_check_of_scenes_imports_no_framework():
     )
     done = subprocess.run([sys.executable, "-c", line], capture_output=True, text=True, timeout=120, check=True)
     assert done.stdout.splitlines()[-1] == "[]"
-
-
-def command(*words):
-    return cli.main(["check", "--command", program("crash", EACH), "--as", "boxes.nms", "--dtype", "float64", *words])
-
-
-def test_reports_of_every_form(tmp_path):
-    forms = [word for form in ("json", "junit", "markdown", "html", "badge") for word in (f"--{form}", str(tmp_path / form))]
-    assert command(*forms) == 1
-    document = reports.load(str(tmp_path / "json"))
-    assert document["report"] == "scenes" and lost(document) == [(EACH, "crashed")] and document["command"].startswith("refloss check")
-    for form in ("junit", "markdown", "html"):
-        text = (tmp_path / form).read_text("utf-8")
-        assert "vector::at" in text and "crashes" in text and (form == "markdown" or EACH in text), form
-    assert json.loads((tmp_path / "badge").read_text("utf-8"))["color"] == "red"
-
-
-def test_a_crash_that_is_expected(tmp_path):
-    known = tmp_path / "known.toml"
-    entry = f'schema = 1\ninterpretation = 1\n[[expect]]\nid = "{EACH}"\nwhat = ["unanswered"]\nreason = "an index out of bounds"\n'
-    known.write_text(entry, "utf-8")
-    assert command("--expect", str(known)) == 0
-    assert cli.main(["check", "--command", program(), "--as", "boxes.nms", "--expect", str(known)]) == 1  # it is stale
-    known.write_text(entry.replace(EACH, OF_NMS[8].id), "utf-8")
-    assert command("--expect", str(known)) == 1
-    assert command("--write-expect", str(tmp_path / "new.toml")) == 1 and EACH in (tmp_path / "new.toml").read_text("utf-8")
-
-
-def test_fewer_scenes_than_asked_for():
-    line = ["check", "--command", program(), "--as", "boxes.nms", "--dtype", "float64", "--min-cases"]
-    assert cli.main([*line, str(len(OF_NMS))]) == 0 and cli.main([*line, str(len(OF_NMS) + 1)]) == 1
-
-
-@pytest.mark.parametrize(
-    ("words", "says"),
-    [
-        (("--codes", "negative=0"), "--codes is for callables"), (("--tier", "training"), "--tier is for losses"),
-        (("--map", "a=boxes"), "--map is for callables"),
-    ],
-)  # fmt: skip
-def test_options_without_effect_are_mistakes(words, says, capsys):
-    assert command(*words) == 2 and says in capsys.readouterr().err

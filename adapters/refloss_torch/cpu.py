@@ -10,7 +10,6 @@ from refloss._engine import call, check, memory
 from refloss._engine.record import REGISTRY, Array, Loss, Setting
 from refloss.errors import bad_value
 
-from .check import forms
 from .common import counted, inputs, loss_shape
 
 SMALL = 40_000  # numbers: too few for two threads, and handing over arrays would take longer than the work
@@ -71,20 +70,21 @@ def _run(
     with_gradient: bool, first: Tensor, second: Tensor, weights: Tensor | None, normalizer: Tensor | None,
     loss: str, mode: int, numbers: list[float], centred: bool, reduction: str, divisor: float,
 ) -> tuple[Tensor, Tensor]:  # fmt: skip
-    record = REGISTRY[loss]
-    if record.targets == "labels":
-        forms(record, first, second)
-        check.label_range(loss, _numpy(record, second.detach()), first.shape[-1], check.NEGATIVE if record.kind == "labels" else 0)
+    record, setting = REGISTRY[loss], Setting(mode, tuple(numbers), centred)
+    labels = record.targets == "labels"
     if normalizer is not None:  # on the CPU what the result is divided by is a number
         divisor *= check.divisor(loss, reduction, normalizer.item(), 1)
-    if reduction == "mean":
+    if reduction == "mean" and not labels:
         divisor *= float(counted(record, first, second))
-    setting = Setting(mode, tuple(numbers), centred)
-    if weights is None and record.kind in ("elementwise", "pairs") and 0 < first.numel() <= SMALL and _as_it_lies(first, second):
+    if weights is None and not labels and 0 < first.numel() <= SMALL and _as_it_lies(first, second):
         found = _small(with_gradient, first, second, record, setting, reduction, divisor)
         if found is not None:
             return found
     x, t, w = inputs(record, first, second, weights)
+    if labels:
+        check.label_range(loss, _numpy(record, t), x.shape[-1], check.NEGATIVE if record.kind == "labels" else 0)
+        if reduction == "mean":
+            divisor *= float(counted(record, first, t))
     none = NONE[x.dtype]
     out = _empty(loss_shape(record, first), none) if reduction == "none" else None
     grad = _empty(x.shape if with_gradient else torch.Size((0,)), none)

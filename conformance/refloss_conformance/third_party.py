@@ -161,20 +161,18 @@ def _run_groups(
     """Every group that can be run, and what became of each."""
     answers: list[Answered] = []
     groups: dict[str, dict[str, Any]] = {}
-    todo = batches(loss.name, dtypes)
-    for batch in todo:
+    todo = [(batch, _read_as_written(caller, batch)) for batch in batches(loss.name, dtypes)]
+    for _, batch in todo:
         if the_plan.reason_to_skip(batch.parameters) is None:
-            caller.expect(_read_as_written(caller, batch), manner)
-    for done, batch in enumerate(todo):
+            caller.expect(batch, manner)
+    for done, (whole, batch) in enumerate(todo):
         step(batch.group, done, len(todo))
         group = groups.setdefault(batch.group, group_row(batch))
         reason = the_plan.reason_to_skip(batch.parameters)
         if reason is not None:
             group.update(status="skipped", reason=reason)
             continue
-        whole = len(batch)
-        batch = _read_as_written(caller, batch)  # noqa: PLW2901
-        if len(batch) < whole:
+        if len(batch) < len(whole):
             group["why_left_out"] = f"subnormal inputs, which {caller.framework.name} reads as 0"
         try:
             usable, outcome = _tolerant(caller, batch, manner)
@@ -182,7 +180,7 @@ def _run_groups(
             group.update(status="refused" if error.refused else "errored", reason=str(error))
             continue
         group["cases"] += len(usable)
-        group["left_out"] += whole - len(usable)
+        group["left_out"] += len(whole) - len(usable)
         if len(usable) < len(batch):
             group["why_left_out"] = "codes for rows without a class, which it does not take"
         answers.append(Answered(usable, outcome.value, outcome.gradient))
