@@ -244,6 +244,15 @@ def test_packages_are_checked(tmp_path: pathlib.Path, monkeypatch: pytest.Monkey
     assert "Huber: another was not named" in capsys.readouterr().out
 
 
+def test_what_is_installed_must_be_checked(
+    tmp_path: pathlib.Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """A check that ends without a report is a failure under --expect, and no package that is absent."""
+    monkeypatch.setattr(run, "packages", lambda only: [{**package("Broken", "x"), "check": "wrong_losses:no_such --as smooth_l1_loss"}])
+    assert run.main(["--reports", str(tmp_path), "--expect"]) == 1
+    assert "Broken: not run: " in capsys.readouterr().out
+
+
 def test_a_missing_program_is_said() -> None:
     row = run.outcome({"title": "Theirs", "program": "no_such_program", "check": "--command 'no_such_program x.js' --as l1_loss"})
     assert (row["status"], row["package"], row["loss"]) == ("not run: no_such_program is not installed", "no_such_program", "l1_loss")
