@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from numba import types
 
+import refloss
 from refloss._engine import cpu
 from refloss._engine.compile import OPTIONS, teach_cpu
 from refloss._engine.record import REGISTRY
@@ -92,7 +93,7 @@ def test_plain_python_gives_the_compiled_bits(dtype: Any) -> None:
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
 def test_a_look_at_targets(dtype: Any) -> None:
     """The bits tell what comparisons tell, at every edge."""
-    from refloss._engine.cpu_elementwise import look
+    from refloss._engine.cpu_elementwise import first_pass
 
     limits = np.finfo(dtype)
     edges = (
@@ -112,6 +113,44 @@ def test_a_look_at_targets(dtype: Any) -> None:
     with np.errstate(all="ignore"):
         for edge in (*edges, *(-np.array(edges))):
             t = np.array([0, 1, edge, 0], dtype)
-            soft, outside = look(t)
+            soft, outside = first_pass(0, np.zeros_like(t), t, np.empty((2, 4), dtype))
             assert soft == ((t != 0) & (t != 1)).any(), edge
             assert outside == (~((t >= 0) & (t <= 1))).any(), edge
+
+
+EDGES = (0.0, 1e-45, 1e-3, 0.5, 1.0, 17.0, 68.9, 69.0, 87.0, 88.7, 103.9, 104.5, 620.0, 622.0, 708.0, 746.0, 1e30, np.inf)
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_far_logits(dtype: Any) -> None:
+    """A piece with one logit far out is done once more: each has the bits of the kernel's text."""
+    from refloss._engine.call import two_words
+    from refloss._engine.scalar import near, near_exp_of_size, quick_exp_of_size
+
+    x = np.array([*EDGES, *np.negative(EDGES)], dtype)
+    t = np.tile(np.array([0, 1], dtype), len(EDGES))
+    with np.errstate(all="ignore"):
+        for one in x:
+            if abs(one) <= near(one):
+                assert near_exp_of_size(one) == quick_exp_of_size(one)
+        for name in ("focal_loss", "binary_cross_entropy"):
+            loss = REGISTRY[name]
+            setting = loss.setting(**loss.defaults)
+            plain = [loss.kernel(setting.mode, a, b, two_words(setting, dtype)) for a, b in zip(x, t, strict=True)]
+            for answers, wanted in zip(loss.value_and_grad(x, t), zip(*plain, strict=True), strict=True):
+                np.testing.assert_array_equal(answers, wanted)
+
+
+@pytest.mark.parametrize("gamma", [0.0, 0.5, 2.0, 3.0])
+@pytest.mark.parametrize("dtype", [np.float32, np.float64])
+def test_hard_targets_have_the_bits_of_soft_ones(dtype: Any, gamma: float) -> None:
+    """One soft target makes all of its piece soft; the others do not notice."""
+    rng = np.random.default_rng(3)
+    x = np.concatenate([np.array([*EDGES, *np.negative(EDGES), np.nan]), rng.normal(0, 4, 400)]).astype(dtype)
+    for hard in (np.zeros_like(x), np.ones_like(x), (rng.random(x.size) < 0.5).astype(dtype)):
+        soft = hard.copy()
+        soft[-1] = 0.5
+        with np.errstate(all="ignore"):
+            both = [refloss.focal_loss.value_and_grad(x, t, gamma=gamma) for t in (hard, soft)]
+        np.testing.assert_array_equal(*[value[:-1] for value, _ in both])
+        np.testing.assert_array_equal(*[gradient[:-1] for _, gradient in both])

@@ -38,6 +38,10 @@ FITS = (
         lambda: (mp.mpf("1e-6"), mp.mpf("0.2002")), 4, 9,
     ),
     Fit(
+        "LOG1P", lambda e: (mp.log(1 + e) - e) / e**2, lambda e: e**2 / mp.log(1 + e), lambda e: e,
+        lambda: (mp.mpf("1e-9"), mp.mpf(1)), 9, 20,
+    ),
+    Fit(
         "ATAN", lambda t: (mp.atan(t) - t) / t**3, lambda t: t**3 / mp.atan(t), lambda t: t * t,
         lambda: (mp.mpf("1e-6"), mp.mpf("0.4143")), 5, 12,
     ),

