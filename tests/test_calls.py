@@ -145,6 +145,18 @@ def test_an_infinite_sum_is_infinite() -> None:
     assert refloss.squared_error(np.array([np.inf, 1.0]), np.zeros(2), reduction="sum") == np.inf
 
 
+@pytest.mark.parametrize("blocks", [1, 2, 3, 17, 256, 1954])
+@pytest.mark.parametrize("count", [2, 3, 64])
+def test_turns_cover_every_block_once(blocks: int, count: int) -> None:
+    """The first turns are long, the last ones short, and none but the last is shorter than it should be."""
+    turns = threads._turns(blocks, count, 2)
+    assert [block for first, last in turns for block in range(first, last)] == list(range(blocks))
+    sizes = [last - first for first, last in turns]
+    assert sizes == sorted(sizes, reverse=True)
+    assert min(sizes[:-1], default=2) == 2 or len(sizes) == 1
+    assert sizes[0] <= max(2, blocks // (3 * count))
+
+
 @pytest.mark.filterwarnings("ignore:This process:DeprecationWarning")  # Python 3.12 on: fork beside threads
 def test_fork_after_threads(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(threads, "team", None)  # the engine's own pool, whatever an adapter in this process has brought

@@ -80,6 +80,8 @@ def _sum(sums: Array) -> float:
     words = sums.astype(np.float64)
     if not np.isfinite(words[:, 0]).all():
         return float(words[:, 0].sum())
+    if sums.dtype == np.float32:  # two words of 24 bits make one of 53; fsum takes 30 ns for each
+        words = words[:, 0] + words[:, 1]
     return math.fsum(words.ravel().tolist())
 
 
