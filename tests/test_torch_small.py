@@ -179,6 +179,17 @@ def test_what_is_outside_its_domain_is_named() -> None:
         refloss_torch.ciou_loss(boxes, boxes.flip(0), reduction="sum")
 
 
+@pytest.mark.parametrize("n", [1, 4096, 4097, 12_000])
+def test_sums_of_nothing_lost(n: int) -> None:
+    """In one block and in several: exactly 0, and NaN and infinity as they are."""
+    for number, wanted in ((0.0, 0.0), (float("nan"), float("nan")), (float("inf"), float("inf"))):
+        x = torch.zeros(n)
+        x[-1] = number
+        for reduction in ("sum", "mean"):
+            torch.full((1000,), 7.0)  # what a result that nobody writes would be made of
+            np.testing.assert_equal(refloss_torch.l1_loss(x, torch.zeros(n), reduction=reduction).item(), wanted)
+
+
 def test_a_loss_that_waits_holds_its_own_gradient() -> None:
     """Two calls before the first backward; a gradient that is asked for twice; and inputs that are not changed."""
     x, t = case("ciou_loss", 30, "float32")

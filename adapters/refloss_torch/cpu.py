@@ -56,14 +56,15 @@ def _small(
     """A call on the tensors' own memory; None if something is outside its domain, which `call.run` will name."""
     each, dtype = reduction == "none", first.dtype
     grad = torch.empty_like(first) if with_gradient else NOTHING[dtype]
-    value = first.new_empty(loss_shape(record, first)) if each else None
-    total = call.run_at(
+    value = first.new_empty(loss_shape(record, first) if each else ())
+    here = value.data_ptr()
+    sums = call.run_at(
         record, setting, NONE[dtype].dtype.type, first.numel(), first.data_ptr(), second.data_ptr(), divisor=divisor,
-        value=0 if value is None else value.data_ptr(), grad=grad.data_ptr(), total=not each,
+        value=here if each else 0, grad=grad.data_ptr(), total=0 if each else here,
     )  # fmt: skip
-    if total is None:
+    if sums is None:
         return None
-    return _scalar(total / divisor, first) if value is None else value, grad
+    return (_scalar(call.sum_of(sums) / divisor, first) if len(sums) else value), grad
 
 
 def _run(

@@ -14,6 +14,9 @@ from .record import Array, Loss, Setting
 from .threads import over_blocks
 
 
+_NO_SUMS: dict[Any, Array] = {T: np.empty((0, 2), T) for T in (np.float32, np.float64)}
+
+
 @functools.lru_cache(maxsize=256)
 def two_words(setting: Setting, dtype: Any) -> tuple[Any, ...]:
     """Each number as the nearest of `dtype` and the rest, so that gamma = 0.3 means 0.3 in float32 too; last, the box format."""
@@ -58,22 +61,24 @@ def run(
     over_blocks(part, blocks, x.size * (2 if loss.kind == "pairs" else 1))  # a pair costs as much as eight logits
     if flags[0] if blocks == 1 else flags.any():
         _blame(loss, setting, x, t)
-    return _sum(sums) if total else 0.0
+    return sum_of(sums) if total else 0.0
 
 
 def run_at(
-    loss: Loss[Any], setting: Setting, T: Any, size: int, x: int, t: int, *, divisor: float, value: int, grad: int, total: bool
-) -> float | None:
-    """`run` for few numbers of type T at addresses. None: something lies outside its domain, and `run` will say what."""
+    loss: Loss[Any], setting: Setting, T: Any, size: int, x: int, t: int, *, divisor: float, value: int, grad: int, total: int
+) -> Array | None:
+    """`run` for few numbers of type T at addresses. Answers the undivided sums of several blocks, for `sum_of`; that of one block is
+    at `total`, divided, already. None: something lies outside its domain, and `run` will say what."""
     blocks = blocks_of(loss.kind, (size // 4, 4) if loss.kind == "pairs" else (size,))
-    sums = np.empty((blocks if total else 0, 2), T)
+    several = total != 0 and blocks > 1
+    sums = np.empty((blocks, 2), T) if several else _NO_SUMS[T]
     driver, kernel, numbers = _ready_at(loss, setting, T)
-    if driver(kernel, x, t, numbers, divisor, value, grad, size, sums, blocks):
+    if driver(kernel, x, t, numbers, divisor, value, grad, size, sums, blocks, 0 if several else total):
         return None
-    return _sum(sums) if total else 0.0
+    return sums
 
 
-def _sum(sums: Array) -> float:
+def sum_of(sums: Array) -> float:
     if len(sums) == 1:
         high, low = sums[0].tolist()
         return high + low if math.isfinite(high) else high

@@ -8,6 +8,7 @@ Inner loops run over slices from 0: only then does LLVM see unit stride and vect
 """
 
 import functools
+import math
 from collections.abc import Callable
 from types import ModuleType
 from typing import Any
@@ -34,25 +35,29 @@ def drive(kind: str, unit: bool) -> Callable[..., Any]:
 
 @functools.cache
 def drive_at(kind: str, unit: bool) -> Callable[..., Any]:
-    """All of a small elementwise or pairs call, without weights and upstream, on the addresses of x, t, value and grad (0: not wanted).
+    """All of a small elementwise or pairs call, without weights and upstream, on the addresses of x, t, value, grad and total (0: not wanted).
 
-    Answers whether something left its domain. Handing over seven arrays and eight numbers takes longer than computing 64 pairs.
+    `total` is for the divided sum of a single block; more than one leave their `sums`. Answers whether something left its domain.
+    Handing over seven arrays and eight numbers takes longer than computing 64 pairs.
     """
     driver, pairs, stamp = drive(kind, unit), kind == "pairs", source_digest()
 
-    def blocks(kernel, x, t, numbers, divisor, value, grad, size, sums, count):  # type: ignore[no-untyped-def]
+    def blocks(kernel, x, t, numbers, divisor, value, grad, size, sums, count, total):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
         one, none, flags = sums.dtype.type(1), np.empty(0, sums.dtype), np.zeros(count, np.uint8)
         params = (numbers[0], numbers[1], numbers[2], numbers[3], numbers[4], numbers[5], numbers[6], numbers[7])
-        by = sums.dtype.type(divisor)
+        by, words = sums.dtype.type(divisor), np.empty((1, 2), sums.dtype) if total else sums
         xs, ts, gs = array_at(x, size, one), array_at(t, size, one), array_at(grad, size if grad else 0, one)
         if pairs:
             vs = array_at(value, size // 4 if value else 0, one)
             rows, others, slopes = xs.reshape(-1, 4), ts.reshape(-1, 4), gs.reshape(-1, 4)
-            driver(kernel, rows, others, params, none, none, by, vs, slopes, sums, flags, 0, count)
+            driver(kernel, rows, others, params, none, none, by, vs, slopes, words, flags, 0, count)
         else:
             vs = array_at(value, size if value else 0, one)
-            driver(kernel, xs, ts, params, none, none, by, vs, gs, sums, flags, 0, count)
+            driver(kernel, xs, ts, params, none, none, by, vs, gs, words, flags, 0, count)
+        if total:
+            high = np.float64(words[0, 0])
+            array_at(total, 1, one)[0] = (high + words[0, 1] if math.isfinite(high) else high) / divisor
         return flags.any()
 
     return jit(blocks)
