@@ -13,7 +13,6 @@ from .cpu import PARAMS, blocks_of, drive, drive_at, hot
 from .record import Array, Loss, Setting
 from .threads import over_blocks
 
-
 _NO_SUMS: dict[Any, Array] = {T: np.empty((0, 2), T) for T in (np.float32, np.float64)}
 
 

@@ -35,7 +35,7 @@ def drive(kind: str, unit: bool) -> Callable[..., Any]:
 
 @functools.cache
 def drive_at(kind: str, unit: bool) -> Callable[..., Any]:
-    """All of a small elementwise or pairs call, without weights and upstream, on the addresses of x, t, value, grad and total (0: not wanted).
+    """All of a small elementwise or pairs call, without weights and upstream, on addresses: of x, t, value, grad, total (0: not wanted).
 
     `total` is for the divided sum of a single block; more than one leave their `sums`. Answers whether something left its domain.
     Handing over seven arrays and eight numbers takes longer than computing 64 pairs.
