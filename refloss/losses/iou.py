@@ -161,7 +161,7 @@ def ciou_kernel(
     per_diagonal = over(T(1), fma(x[3], x[3], fma(y[3], y[3], eps)))
     penalty = rounded(fma(dx, dx, dy * dy), per_diagonal)
     value = (T(1) - iou) + penalty
-    slope, turn_w, turn_h = T(-1), T(0), T(0)
+    slope, turn_w, turn_h, b0, b1 = T(-1), T(0), T(0), T(0), T(0)
     if mode >= 1:
         product = w * th  # tw h - w th as if it had one rounding (Kahan)
         across = fma(tw, h, -product) + fma(-w, th, product)
@@ -172,12 +172,12 @@ def ciou_kernel(
         if mode == 2:
             slope = fma(alpha, alpha, T(-1))
             alpha = alpha * (T(2) - alpha)
-        pull = over(alpha * (T(8 / math.pi**2) * angle), fma(w, w, h * h))
+        pull = alpha * over(T(8 / math.pi**2) * angle, fma(w, w, h * h))
         turn_w, turn_h = -h * pull, w * pull
+        b0, b1 = (b0, b1) if centred else (-turn_w, -turn_h)
     far = T(-2) * penalty
     a0, a2 = (dx_twice, T(0)) if centred else (dx, dx)  # d rho^2
     a1, a3 = (dy_twice, T(0)) if centred else (dy, dy)
-    b0, b1 = (T(0), T(0)) if centred else (-turn_w, -turn_h)
     return (
         value,
         fma(slope, g0, fma(fma(far * x[3], x[4], a0), per_diagonal, b0)),
