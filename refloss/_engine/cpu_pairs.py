@@ -10,11 +10,11 @@ from typing import Any
 
 import numpy as np
 
-from .blocks import LANES, divide, finish, fixed_sum
+from .blocks import BLOCK, LANES, divide, finish, fixed_sum
 from .compile import call_at
 from .scalar import bits, portable, rounded
 
-PAIRS = 256  # in a block: so many pairs are summed up together
+PAIRS = BLOCK // 4  # summed up together; half of a sum of 256 was folding
 CENTRED = 64  # added to a kernel's mode: boxes are centre and size, not corners
 
 
