@@ -11,13 +11,15 @@ from numba import types
 import refloss
 from refloss._engine import cpu
 from refloss._engine.compile import OPTIONS, teach_cpu
+from refloss._engine.cpu_pairs import CENTRED
 from refloss._engine.record import REGISTRY
 
 X86 = numba.core.config.CPU_NAME or ""
 KERNELS = {}
 for _loss in REGISTRY.values():
     for _parameters in _loss.settings:
-        _mode = _loss.setting(**_parameters).mode
+        _setting = _loss.setting(**_parameters)
+        _mode = _setting.mode + (CENTRED if _setting.centred else 0)
         KERNELS.setdefault((_loss.kind, _loss.kernel.__name__, _mode), (_loss, _mode))
 
 

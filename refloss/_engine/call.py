@@ -10,6 +10,7 @@ import numpy as np
 from ..errors import bad_value
 from . import check, memory
 from .cpu import PARAMS, blocks_of, drive, drive_at, hot
+from .cpu_pairs import CENTRED
 from .record import Array, Loss, Setting
 from .threads import over_blocks
 
@@ -31,9 +32,8 @@ def two_words(setting: Setting, dtype: Any) -> tuple[Any, ...]:
 @functools.lru_cache(maxsize=256)
 def _ready(loss: Loss[Any], setting: Setting, T: Any) -> tuple[Callable[..., Any], int, tuple[Any, ...]]:
     """The loop, the address of its kernel, and the kernel's parameters."""
-    return (
-        drive(loss.kind, loss.targets == "unit"), hot(loss.kind, loss.kernel, setting.mode, T).address, two_words(setting, T)
-    )  # fmt: skip
+    mode = setting.mode + (CENTRED if setting.centred else 0)
+    return drive(loss.kind, loss.targets == "unit"), hot(loss.kind, loss.kernel, mode, T).address, two_words(setting, T)
 
 
 @functools.lru_cache(maxsize=256)

@@ -40,15 +40,6 @@ def add(hi: Any, lo: Any, v: Any) -> Any:
     return s, lo + ((hi - (s - z)) + (v - z))
 
 
-@portable
-def corners(boxes: Any, i: Any, centred: Any) -> Any:
-    """x1, y1, x2, y2, w, h of box i."""
-    T = type(boxes[i, 0])
-    a, b, c, d = boxes[i, 0], boxes[i, 1], boxes[i, 2], boxes[i, 3]
-    half_w, half_h = rounded(T(0.5), c), rounded(T(0.5), d)
-    return (a - half_w, b - half_h, a + half_w, b + half_h, c + (a - a), d + (b - b)) if centred else (a, b, c, d, c - a, d - b)
-
-
 def _folded(T: Any) -> Callable[..., Any]:
     """The end of every loop: fold the threads' two-word sums in halves, as `blocks.fixed_sum` does."""
     scalar = types.float32 if T is np.float32 else types.float64
@@ -167,7 +158,7 @@ def _rows(kernel: Any, mode: int, fold: Any) -> Callable[..., Any]:
 
 
 def _pairs(kernel: Any, mode: int, fold: Any) -> Callable[..., Any]:
-    rows = cpu_pairs.PAIRS
+    rows, corners = cpu_pairs.PAIRS, cpu_pairs.corners
 
     def loop(x, t, params, weights, upstream, divisor, value, grad, sums):  # type: ignore[no-untyped-def]
         T = type(divisor)
@@ -175,8 +166,8 @@ def _pairs(kernel: Any, mode: int, fold: Any) -> Callable[..., Any]:
         centred = params[7] != T(0)
         first = cuda.blockIdx.x * rows
         for i in range(first + cuda.threadIdx.x, min(x.shape[0], first + rows), LANES):
-            x1, y1, x2, y2, w, h = corners(x, i, centred)
-            u1, v1, u2, v2, tw, th = corners(t, i, centred)
+            x1, y1, x2, y2, w, h = corners(centred, x[i, 0], x[i, 1], x[i, 2], x[i, 3])
+            u1, v1, u2, v2, tw, th = corners(centred, t[i, 0], t[i, 1], t[i, 2], t[i, 3])
             v, g0, g1, g2, g3 = kernel(mode, x1, y1, x2, y2, w, h, u1, v1, u2, v2, tw, th, params)
             v = scaled(v, weights, weights[:0], i, divisor if value.size else T(1))
             if value.size:

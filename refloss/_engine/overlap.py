@@ -16,6 +16,20 @@ def below(a: Any, b: Any) -> Any:
 
 
 @portable
+def beyond(half: Any, a: Any, b: Any) -> Any:
+    """Twice `half` if a > b, once if they are equal, else 0: two comparisons and two selects, no product."""
+    T = type(half)
+    return half + half if a > b else (half if a >= b else T(0))
+
+
+@portable
+def within(half: Any, a: Any, b: Any) -> Any:
+    """What `beyond` leaves of twice `half`."""
+    T = type(half)
+    return T(0) if a > b else (half if a >= b else half + half)
+
+
+@portable
 def meeting(x1: Any, x2: Any, u1: Any, u2: Any) -> Any:
     """Length of the intersection of [x1, x2] and [u1, u2]."""
     T = type(x1)
@@ -25,27 +39,23 @@ def meeting(x1: Any, x2: Any, u1: Any, u2: Any) -> Any:
 
 @portable
 def own(centred: Any, low: Any, high: Any) -> Any:
-    """Derivatives by an interval's ends, as those by its own two numbers: its ends, or its centre and size."""
+    """Derivatives by an interval's own two numbers: its ends, by which they are -low and high, or its centre and size."""
     T = type(low)
-    return (low + high, T(0.5) * (high - low)) if centred else (low, high)
+    return (high - low, rounded(T(0.5), low + high)) if centred else (-low, high)
 
 
 @portable
 def axis(centred: Any, x1: Any, x2: Any, w: Any, u1: Any, u2: Any, tw: Any) -> Any:
-    """Length of the intersection of [x1, x2] and [u1, u2] with its derivatives by the own two numbers, and the same of the hull.
+    """Of [x1, x2] and [u1, u2]: how far they overlap (less than 0 where they are apart), length of the intersection, and of the hull.
 
-    The derivatives are small multiples of 1/2, so they, their sums and differences are exact. Where one interval holds the other,
-    both lengths are given sizes (w, tw), not differences of corners that a large centre has rounded.
+    Where one interval holds the other, these are sizes: of a centred box those given, as a large centre has rounded the corners.
     """
     T = type(x1)
     low, high = x1 if x1 > u1 else u1, x2 if x2 < u2 else u2
-    inside, around = (x1 >= u1) & (x2 <= u2), (x1 <= u1) & (x2 >= u2)
-    length = w if inside else (tw if around else high - low)
-    meets = below(T(0), length)
-    a, b = own(centred, -below(u1, x1), below(x2, u2))
-    hull = tw if inside else (w if around else (x2 if x2 > u2 else u2) - (x1 if x1 < u1 else u1))
-    c, d = own(centred, -below(x1, u1), below(u2, x2))
-    return (length if length > T(0) else T(0)), a * meets, b * meets, hull, c, d
+    first, last = x1 if x1 < u1 else u1, x2 if x2 > u2 else u2
+    inside, around = centred & (x1 >= u1) & (x2 <= u2), centred & (x1 <= u1) & (x2 >= u2)
+    overlap = w if inside else (tw if around else high - low)
+    return overlap, (overlap if overlap > T(0) else T(0)), (tw if inside else (w if around else last - first))
 
 
 @portable
@@ -56,10 +66,13 @@ def over(a: Any, b: Any) -> Any:
 
 
 @portable
-def quotient(w: Any, h: Any, tw: Any, th: Any, x: Any, y: Any, eps: Any) -> Any:
-    """(IoU, union and what it lost to rounding, 1 / (union + eps)). Of a box with itself IoU is 1 exactly; it never exceeds 1."""
+def quotient(centred: Any, w: Any, h: Any, tw: Any, th: Any, x: Any, y: Any, eps: Any) -> Any:
+    """(IoU, union and what it lost to rounding, 1 / (union + eps)) of an intersection x by y.
+
+    Of a box with itself IoU is 1 exactly; it never exceeds 1.
+    """
     T = type(w)
-    meet, meet_lo = product(x[0], y[0])
+    meet, meet_lo = product(x, y)
     area, area_lo = product(w, h)
     target, target_lo = product(tw, th)
     small, large = (area, target) if area < target else (target, area)
@@ -67,15 +80,27 @@ def quotient(w: Any, h: Any, tw: Any, th: Any, x: Any, y: Any, eps: Any) -> Any:
     union, union_lo = total(large, rest)
     iou = over(meet, union + eps)
     lost = (union_lo + rest_lo) + ((area_lo + target_lo) - meet_lo)
-    return (T(1) if iou > T(1) else iou), union, lost, over(T(1), union + eps)
+    return (T(1) if centred & (iou > T(1)) else iou), union, lost, over(T(1), union + eps)
 
 
 @portable
-def rates(centred: Any, a: Any, b: Any, length: Any, size: Any, iou: Any, inverse: Any) -> Any:
-    """Derivatives of union and IoU by the two numbers of one axis: dI = (a, b) length, d area = d size * size of the other axis.
+def touch(overlap: Any) -> Any:
+    """1/2 where two boxes overlap, 1/4 where they only touch, 0 where they are apart, of the lesser of their overlaps.
 
-    dIoU = (dI - IoU dU) / U with dU = d area - dI: for each number by itself, before anything is rounded away.
+    One answer serves the derivatives on both: those on an axis are also multiplied by the intersection's length on the other.
     """
-    first, second = rounded(a, length), rounded(b, length)
-    one, two = (-first if centred else -size - first), size - second
-    return one, two, rounded(fma(-iou, one, first), inverse), rounded(fma(-iou, two, second), inverse)
+    T = type(overlap)
+    return beyond(T(0.25), overlap, T(0))
+
+
+@portable
+def rates(centred: Any, x1: Any, x2: Any, u1: Any, u2: Any, half: Any, size: Any, iou: Any) -> Any:
+    """Derivatives by the two numbers of one axis: of the union U, and of IoU times U; `half` of how much of the other axis meets.
+
+    dI = (-low, high): where this end is the box's own, all that meets, half of it at ties. d area = (-size, size), of the other axis.
+    dIoU = (dI - IoU dU) / U, dU = d area - dI: before anything is rounded away.
+    """
+    low, high = beyond(half, x1, u1), beyond(half, u2, x2)
+    first, second = own(centred, low, high)
+    one, two = (-first if centred else low - size), size - second
+    return one, two, fma(-iou, one, first), fma(-iou, two, second)

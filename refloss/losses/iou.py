@@ -7,7 +7,7 @@ from numpy.typing import ArrayLike
 
 from .._engine import check
 from .._engine.fma import fma
-from .._engine.overlap import EMPTY, axis, over, quotient, rates
+from .._engine.overlap import EMPTY, axis, over, own, quotient, rates, touch, within
 from .._engine.record import Reduction, Setting, loss
 from .._engine.scalar import arctan_of_ratio, log, portable, product, rounded, scale_of, total
 from ..errors import bad_type
@@ -89,10 +89,12 @@ def iou_kernel(
     """Mode: the kind. dL = slope dIoU."""
     T = type(w)
     eps, centred = params[0], params[7] != T(0)
-    x, y = axis(centred, x1, x2, w, u1, u2, tw), axis(centred, y1, y2, h, v1, v2, th)
-    iou, _, _, inverse = quotient(w, h, tw, th, x, y, eps)
-    _, _, g0, g2 = rates(centred, x[1], x[2], y[0], h, iou, inverse)
-    _, _, g1, g3 = rates(centred, y[1], y[2], x[0], w, iou, inverse)
+    x, meet_w, _ = axis(centred, x1, x2, w, u1, u2, tw)
+    y, meet_h, _ = axis(centred, y1, y2, h, v1, v2, th)
+    iou, _, _, inverse = quotient(centred, w, h, tw, th, meet_w, meet_h, eps)
+    share = touch(x if x < y else y)
+    _, _, g0, g2 = rates(centred, x1, x2, u1, u2, rounded(share, meet_h), h, iou)
+    _, _, g1, g3 = rates(centred, y1, y2, v1, v2, rounded(share, meet_w), w, iou)
     if mode == 0:
         value, slope = T(1) - iou, T(-1)
     elif mode == 1:
@@ -101,7 +103,7 @@ def iou_kernel(
         value, slope = -(hi + lo), T(0) if far else T(-1) / iou
     else:
         value, slope = fma(-iou, iou, T(1)), T(-2) * iou
-    return value, slope * g0, slope * g1, slope * g2, slope * g3
+    return value, slope * (g0 * inverse), slope * (g1 * inverse), slope * (g2 * inverse), slope * (g3 * inverse)
 
 
 @portable
@@ -119,11 +121,16 @@ def giou_kernel(
     """E = (C - U) / (C + eps), dE = (dC (U + eps) - dU (C + eps)) / (C + eps)^2, that difference in two words: it cancels."""
     T = type(w)
     eps, centred = params[0], params[7] != T(0)
-    x, y = axis(centred, x1, x2, w, u1, u2, tw), axis(centred, y1, y2, h, v1, v2, th)
-    iou, union, union_lo, inverse = quotient(w, h, tw, th, x, y, eps)
-    dx1, dx2, g0, g2 = rates(centred, x[1], x[2], y[0], h, iou, inverse)
-    dy1, dy2, g1, g3 = rates(centred, y[1], y[2], x[0], w, iou, inverse)
-    hull, hull_lo = product(x[3], y[3])
+    x, meet_w, hull_w = axis(centred, x1, x2, w, u1, u2, tw)
+    y, meet_h, hull_h = axis(centred, y1, y2, h, v1, v2, th)
+    iou, union, union_lo, inverse = quotient(centred, w, h, tw, th, meet_w, meet_h, eps)
+    share = touch(x if x < y else y)
+    dx1, dx2, g0, g2 = rates(centred, x1, x2, u1, u2, rounded(share, meet_h), h, iou)
+    dy1, dy2, g1, g3 = rates(centred, y1, y2, v1, v2, rounded(share, meet_w), w, iou)
+    half_w, half_h = rounded(T(0.5), hull_w), rounded(T(0.5), hull_h)
+    cx1, cx2 = own(centred, within(half_h, x1, u1), within(half_h, u2, x2))
+    cy1, cy2 = own(centred, within(half_w, y1, v1), within(half_w, v2, y2))
+    hull, hull_lo = product(hull_w, hull_h)
     empty = over((hull - union) + (hull_lo - union_lo), hull + eps)
     u, u_lo = total(union, eps)
     c, c_lo = total(hull, eps)
@@ -134,10 +141,10 @@ def giou_kernel(
     twice = unit * once
     return (
         (T(1) - iou) + empty,
-        cross(rounded(x[4], y[3]), dx1, u, u_lo, c, c_lo, once, twice) - g0,
-        cross(rounded(y[4], x[3]), dy1, u, u_lo, c, c_lo, once, twice) - g1,
-        cross(rounded(x[5], y[3]), dx2, u, u_lo, c, c_lo, once, twice) - g2,
-        cross(rounded(y[5], x[3]), dy2, u, u_lo, c, c_lo, once, twice) - g3,
+        fma(-inverse, g0, cross(cx1, dx1, u, u_lo, c, c_lo, once, twice)),
+        fma(-inverse, g1, cross(cy1, dy1, u, u_lo, c, c_lo, once, twice)),
+        fma(-inverse, g2, cross(cx2, dx2, u, u_lo, c, c_lo, once, twice)),
+        fma(-inverse, g3, cross(cy2, dy2, u, u_lo, c, c_lo, once, twice)),
     )
 
 
@@ -152,16 +159,18 @@ def ciou_kernel(
     """
     T = type(w)
     eps, centred = params[0], params[7] != T(0)
-    x, y = axis(centred, x1, x2, w, u1, u2, tw), axis(centred, y1, y2, h, v1, v2, th)
-    iou, _, _, inverse = quotient(w, h, tw, th, x, y, eps)
-    _, _, g0, g2 = rates(centred, x[1], x[2], y[0], h, iou, inverse)
-    _, _, g1, g3 = rates(centred, y[1], y[2], x[0], w, iou, inverse)
+    x, meet_w, hull_w = axis(centred, x1, x2, w, u1, u2, tw)
+    y, meet_h, hull_h = axis(centred, y1, y2, h, v1, v2, th)
+    iou, _, _, inverse = quotient(centred, w, h, tw, th, meet_w, meet_h, eps)
+    share = touch(x if x < y else y)
+    _, _, g0, g2 = rates(centred, x1, x2, u1, u2, rounded(share, meet_h), h, iou)
+    _, _, g1, g3 = rates(centred, y1, y2, v1, v2, rounded(share, meet_w), w, iou)
     dx_twice, dy_twice = (x1 - u1) + (x2 - u2), (y1 - v1) + (y2 - v2)
-    dx, dy = T(0.5) * dx_twice, T(0.5) * dy_twice  # between the centres
-    per_diagonal = over(T(1), fma(x[3], x[3], fma(y[3], y[3], eps)))
+    dx, dy = rounded(T(0.5), dx_twice), rounded(T(0.5), dy_twice)  # between the centres
+    per_diagonal = over(T(1), fma(hull_w, hull_w, fma(hull_h, hull_h, eps)))
     penalty = rounded(fma(dx, dx, dy * dy), per_diagonal)
     value = (T(1) - iou) + penalty
-    slope, turn_w, turn_h = T(-1), T(0), T(0)
+    slope, turn_w, turn_h, b0, b1 = T(-1), T(0), T(0), T(0), T(0)
     if mode >= 1:
         product = w * th  # tw h - w th as if it had one rounding (Kahan)
         across = fma(tw, h, -product) + fma(-w, th, product)
@@ -172,18 +181,21 @@ def ciou_kernel(
         if mode == 2:
             slope = fma(alpha, alpha, T(-1))
             alpha = alpha * (T(2) - alpha)
-        pull = over(alpha * (T(8 / math.pi**2) * angle), fma(w, w, h * h))
+        pull = alpha * over(T(8 / math.pi**2) * angle, fma(w, w, h * h))
         turn_w, turn_h = -h * pull, w * pull
-    far = T(-2) * penalty
+        b0, b1 = (b0, b1) if centred else (-turn_w, -turn_h)
+    far_w, far_h = rounded(penalty, hull_w), rounded(penalty, hull_h)
+    cx1, cx2 = own(centred, within(far_w, x1, u1), within(far_w, u2, x2))  # rho^2 / c^2 times half of dc^2
+    cy1, cy2 = own(centred, within(far_h, y1, v1), within(far_h, v2, y2))
     a0, a2 = (dx_twice, T(0)) if centred else (dx, dx)  # d rho^2
     a1, a3 = (dy_twice, T(0)) if centred else (dy, dy)
-    b0, b1 = (T(0), T(0)) if centred else (-turn_w, -turn_h)
+    slope = slope * inverse
     return (
         value,
-        fma(slope, g0, fma(fma(far * x[3], x[4], a0), per_diagonal, b0)),
-        fma(slope, g1, fma(fma(far * y[3], y[4], a1), per_diagonal, b1)),
-        fma(slope, g2, fma(fma(far * x[3], x[5], a2), per_diagonal, turn_w)),
-        fma(slope, g3, fma(fma(far * y[3], y[5], a3), per_diagonal, turn_h)),
+        fma(slope, g0, fma(a0 - cx1, per_diagonal, b0)),
+        fma(slope, g1, fma(a1 - cy1, per_diagonal, b1)),
+        fma(slope, g2, fma(a2 - cx2, per_diagonal, turn_w)),
+        fma(slope, g3, fma(a3 - cy2, per_diagonal, turn_h)),
     )
 
 

@@ -25,7 +25,7 @@ from .vectorised import elementary, functions_of, run_plain, run_source
 
 CONSTANTS = ("HARD", "GENERIC", "EMPTY", "LOG_FLOOR")
 SIGMOID = (numpy_table, ("_softplus", "_sigmoid"))
-PAIR = (overlap, ("below", "own", "axis", "over", "quotient", "rates"))
+PAIR = (overlap, ("beyond", "within", "own", "axis", "over", "quotient", "touch", "rates"))
 GEOMETRY = (iou, ("ratio", "__init__", "_corners", "_sizes"))
 QUICK = (scalar, ("quick_exp", "quick_exp_of_size", "quick_log1p"))
 SCALARS = (*QUICK[1], "exp_of_size", "logistic")  # and what calls one of them
