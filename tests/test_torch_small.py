@@ -16,6 +16,7 @@ from torch.fx.experimental.proxy_tensor import make_fx  # noqa: E402
 
 import refloss  # noqa: E402
 import refloss_torch  # noqa: E402
+from refloss._engine import threads  # noqa: E402
 from refloss._engine.record import REGISTRY  # noqa: E402
 from refloss_torch import cpu  # noqa: E402
 
@@ -36,12 +37,13 @@ def case(name: str, n: int, dtype: str) -> Case:
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", LOSSES)
 def test_the_same_bits_as_the_core(name: str, dtype: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """On both sides of a block, and of what counts as small; values, gradients, sums and means."""
+    """On both sides of a block, of what counts as small, and of what one thread does; values, gradients, sums and means."""
     ours = refloss.__dict__[name]
     ran: list[int] = []
-    small = cpu._small
-    monkeypatch.setattr(cpu, "_small", lambda *given: ran.append(given[1].numel()) or small(*given))
-    for n in (1, 63, 256, 257, 4097, 10_000, 10_001, 40_001):
+    small = cpu._at
+    monkeypatch.setattr(cpu, "_at", lambda *given: ran.append(given[1].numel()) or small(*given))
+    shared = threads.parallel() != 0
+    for n in (1, 63, 256, 257, 4097, 10_000, 10_001, 40_001, 120_001):
         x, t = case(name, n, dtype)
         before = len(ran)
         for reduction in ("none", "sum", "mean"):
@@ -55,7 +57,18 @@ def test_the_same_bits_as_the_core(name: str, dtype: str, monkeypatch: pytest.Mo
                 with torch.no_grad():
                     alone = refloss_torch.__dict__[name](x, t, reduction=reduction, normalizer=normalizer)
                 np.testing.assert_array_equal(alone.numpy(), wanted, strict=True)
-        assert (len(ran) - before == 10) == (x.numel() <= cpu.SMALL) and len(ran) - before in (0, 10)
+        assert len(ran) - before == (10 if x.numel() <= cpu.SMALL or shared else 0)
+
+
+def test_a_forked_child_has_no_threads_of_its_host(monkeypatch: pytest.MonkeyPatch) -> None:
+    """There, and where a host has none to lend, large losses run as NumPy's do: the same bits."""
+    x, t = case("ciou_loss", 120_001, "float32")
+    wanted = refloss_torch.ciou_loss(x, t, reduction="sum")
+    monkeypatch.setattr(threads, "host", (1, os.getpid() + 1))
+    monkeypatch.setattr(threads, "team", None)
+    monkeypatch.setattr(cpu, "_at", lambda *given: 1 / 0)
+    assert threads.parallel() == 0
+    torch.testing.assert_close(refloss_torch.ciou_loss(x, t, reduction="sum"), wanted, rtol=0, atol=0)
 
 
 def test_what_does_not_lie_as_the_kernels_read_it() -> None:
@@ -140,7 +153,7 @@ import pickle, threading, torch, refloss_torch
 from refloss._engine import cpu
 x, errors, gate = torch.rand(8), [], threading.Barrier(8)
 refloss_torch.l1_loss(x, x, weights=torch.ones(8))  # the loop is there, that on addresses is not
-pickle.dumps(cpu.drive("elementwise", False))
+pickle.dumps(cpu.drive("elementwise"))
 def first():
     gate.wait()
     try:
@@ -167,6 +180,27 @@ def test_the_second_process_compiles_nothing(name: str, tmp_path: pathlib.Path) 
         subprocess.run([sys.executable, "-c", code], check=True, env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}, timeout=300)
         seen.append(sorted((path.name, path.stat().st_mtime_ns) for path in tmp_path.rglob("*.nb*")))
     assert seen[0] and seen[0] == seen[1]
+
+
+APART = """
+import sys, numpy as np
+from refloss._engine import cpu_at
+if sys.argv[1:]:
+    cpu_at.share(sys.argv[1], np.float32)
+    sys.exit()
+import torch, refloss, refloss_torch
+x = torch.rand(200_000).reshape(-1, 2, 2).sort(1).values.reshape(-1, 4)
+for name in ("focal_loss", "ciou_loss"):
+    found = getattr(refloss_torch, name)(x, x.flip(0), reduction="sum")
+    assert found == torch.as_tensor(getattr(refloss, name)(x.numpy(), x.flip(0).numpy(), reduction="sum")), name
+"""
+
+
+@pytest.mark.skipif(threads.parallel() == 0 or threads.thread_count() == 1, reason="large losses run in one thread, or in the pool's")
+def test_what_was_compiled_apart_keeps_apart(tmp_path: pathlib.Path) -> None:
+    """Numba names functions by counting, in each process anew; one that finds two of the same name on the disk must not mix them up."""
+    for kind in (["pairs"], ["elementwise"], []):
+        subprocess.run([sys.executable, "-c", APART, *kind], check=True, env={**os.environ, "NUMBA_CACHE_DIR": str(tmp_path)}, timeout=300)
 
 
 def test_what_is_outside_its_domain_is_named() -> None:

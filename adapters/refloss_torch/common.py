@@ -12,6 +12,7 @@ from refloss._engine.record import Loss
 from . import check
 
 HALF = (torch.float16, torch.bfloat16)
+PRE_DISPATCH = torch._C.DispatchKey.PreDispatch  # on while make_fx(pre_dispatch=True) traces plain tensors
 PLAIN = (Tensor, torch.nn.Parameter)
 
 
@@ -54,7 +55,7 @@ def nobody_looks(*tensors: Tensor) -> bool:
             return False
     return not (
         torch.compiler.is_compiling() or torch._C._len_torch_dispatch_stack() or torch._C._get_tracing_state() is not None
-        or torch._ops._len_torch_dispatch_stack_pre_dispatch()  # type: ignore[no-untyped-call]
+        or torch._C._dispatch_tls_is_dispatch_key_included(PRE_DISPATCH)
     )  # fmt: skip
 
 

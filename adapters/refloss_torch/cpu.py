@@ -6,13 +6,13 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from refloss._engine import call, check, memory
+from refloss._engine import call, check, memory, threads
 from refloss._engine.record import REGISTRY, Array, Loss, Setting
 from refloss.errors import bad_value
 
 from .common import counted, inputs, loss_shape
 
-SMALL = 40_000  # numbers: too few for two threads, and handing over arrays would take longer than the work
+SMALL = 40_000  # numbers: too few for two threads
 NONE: dict[torch.dtype, Array] = {torch.float32: np.empty(0, np.float32), torch.float64: np.empty(0, np.float64)}
 NOTHING = {dtype: torch.empty(0, dtype=dtype, device="cpu") for dtype in NONE}
 NO_ROWS: dict[torch.dtype, Array] = {dtype: none.reshape(0, 0) for dtype, none in NONE.items()}
@@ -26,21 +26,17 @@ def both(*given: Any) -> tuple[Tensor, Tensor]:
     return _run(True, *given)
 
 
-def _address(tensor: Tensor) -> int:
-    """Where a tensor's numbers lie; 0: nowhere; -1: it does not say (what a transform of torch.func has left behind)."""
-    try:
-        return tensor.data_ptr()
-    except RuntimeError:
-        return -1
-
-
 def _as_it_lies(first: Tensor, second: Tensor) -> bool:
     """Whether both have memory that the kernels can read: of one type of theirs, of one shape, gap-free, not to be negated on reading."""
-    return (
+    if not (
         first.dtype in NONE and first.dtype == second.dtype and first.shape == second.shape
         and first.is_contiguous() and second.is_contiguous() and not first.is_neg() and not second.is_neg()
-        and _address(first) > 0 and _address(second) > 0
-    )  # fmt: skip
+    ):  # fmt: skip
+        return False
+    try:
+        return first.data_ptr() != 0 and second.data_ptr() != 0
+    except RuntimeError:  # they do not say: what a transform of torch.func has left behind
+        return False
 
 
 def _scalar(number: float, like: Tensor) -> Tensor:
@@ -50,21 +46,19 @@ def _scalar(number: float, like: Tensor) -> Tensor:
     return like.new_full((), number, dtype=torch.float64).to(like.dtype)
 
 
-def _small(
+def _at(
     with_gradient: bool, first: Tensor, second: Tensor, record: Loss[Any], setting: Setting, reduction: str, divisor: float
 ) -> tuple[Tensor, Tensor] | None:
     """A call on the tensors' own memory; None if something is outside its domain, which `call.run` will name."""
     each, dtype = reduction == "none", first.dtype
-    grad = torch.empty_like(first) if with_gradient else NOTHING[dtype]
-    value = first.new_empty(loss_shape(record, first) if each else ())
+    grad = _made(first, first.shape) if with_gradient else NOTHING[dtype]
+    value = _made(first, loss_shape(record, first)) if each else first.new_empty(())
     here = value.data_ptr()
-    sums = call.run_at(
+    inside = call.run_at(
         record, setting, NONE[dtype].dtype.type, first.numel(), first.data_ptr(), second.data_ptr(), divisor=divisor,
         value=here if each else 0, grad=grad.data_ptr(), total=0 if each else here,
     )  # fmt: skip
-    if sums is None:
-        return None
-    return (_scalar(call.sum_of(sums) / divisor, first) if len(sums) else value), grad
+    return (value, grad) if inside else None
 
 
 def _run(
@@ -77,8 +71,14 @@ def _run(
         divisor *= check.divisor(loss, reduction, normalizer.item(), 1)
     if reduction == "mean" and not labels:
         divisor *= float(counted(record, first, second))
-    if weights is None and not labels and 0 < first.numel() <= SMALL and _as_it_lies(first, second):
-        found = _small(with_gradient, first, second, record, setting, reduction, divisor)
+    if (
+        weights is None
+        and not labels
+        and first.numel() > 0
+        and (first.numel() <= SMALL or threads.parallel())
+        and _as_it_lies(first, second)
+    ):
+        found = _at(with_gradient, first, second, record, setting, reduction, divisor)
         if found is not None:
             return found
     x, t, w = inputs(record, first, second, weights)
@@ -101,6 +101,10 @@ def _run(
     return out if out.dtype == first.dtype else out.to(first.dtype), grad
 
 
+def _made(like: Tensor, shape: torch.Size) -> Tensor:
+    return like.new_empty(shape) if like.numel() <= SMALL else _empty(shape, NONE[like.dtype])
+
+
 def _empty(shape: torch.Size, like: Array) -> Tensor:
     """NumPy asks for huge pages above 4 MB, torch does not: for 32 MB that saves 11 ms of 12 ms in page faults."""
     return torch.from_numpy(memory.empty(tuple(shape), like.dtype))
@@ -116,8 +120,15 @@ def _flat(loss: Loss[Any], tensor: Tensor | None, none: Array) -> Array:
     return none if tensor is None else _numpy(loss, tensor).reshape(-1)
 
 
+def _nowhere(tensor: Tensor) -> bool:
+    try:
+        return tensor.data_ptr() == 0
+    except RuntimeError:  # it does not say, and reading it will
+        return False
+
+
 def _numpy(loss: Loss[Any], tensor: Tensor) -> Array:
-    if tensor.numel() and _address(tensor) == 0:
+    if tensor.numel() and _nowhere(tensor):
         way_out = "its storage was freed, or it belongs to a torch.func transform that is over; pass a copy made before"
         bad_value(loss.name, "a tensor", "with memory", "one without", way_out)
     array: Array = tensor.numpy()

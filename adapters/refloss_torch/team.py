@@ -10,13 +10,14 @@ import ctypes
 import os
 import pathlib
 from collections.abc import Callable
+from typing import Any
 
 from refloss._engine import threads
 
 _REGION = ctypes.CFUNCTYPE(None, ctypes.c_void_p)
 
 
-def _gomp_parallel() -> Callable[..., None] | None:
+def _gomp_parallel() -> Any:
     """libgomp's entry for a parallel region, from the very library that torch has loaded."""
     maps = pathlib.Path("/proc/self/maps")
     if not maps.exists():
@@ -52,3 +53,4 @@ def use() -> None:
         return True
 
     threads.team = team
+    threads.host = (ctypes.cast(parallel, ctypes.c_void_p).value or 0, home)

@@ -62,7 +62,7 @@ def likelier(mode: Any, e: Any, e_lo: Any) -> Any:
     if mode == GENERIC:
         log_hi, log_lo = log1p_unit(e, e_lo)
     else:
-        log_hi, log_lo = quick_log1p(e, e_lo), T(0)
+        log_hi, log_lo = quick_log1p(e, e_lo), -T(0)  # which every compiler knows to add nothing; 0 would turn -0 into 0
     return T(1) / (T(1) + e), log_hi, log_lo
 
 

@@ -1,6 +1,9 @@
 """What every CPU loop does to a block that lies in the cache: multiply, divide, add up in a fixed order."""
 
+import math
 from typing import Any
+
+import numpy as np
 
 from .bernoulli import near_odds, odds
 from .scalar import bits, near, portable
@@ -76,3 +79,18 @@ def fixed_sum(values: Any, lanes: Any) -> Any:
             hi[j] = s
         width //= 2
     return hi[0], lo[0]
+
+
+@portable
+def added_up(sums: Any) -> Any:
+    """The sums of all blocks, two words each, in two words of float64; infinite or NaN as soon as a block is."""
+    hi = lo = plain = np.float64(0)
+    for b in range(sums.shape[0]):
+        plain += np.float64(sums[b, 0])
+        for j in range(2):
+            word = np.float64(sums[b, j])
+            s = hi + word
+            z = s - hi
+            lo += (hi - (s - z)) + (word - z)
+            hi = s
+    return hi + lo if math.isfinite(plain) else plain

@@ -9,12 +9,11 @@ import numpy as np
 
 from ..errors import bad_value
 from . import check, memory
-from .cpu import PARAMS, blocks_of, drive, drive_at, hot
+from .cpu import PARAMS, adding, blocks_of, drive, hot
+from .cpu_at import drive_at, drive_together, share
 from .cpu_pairs import CENTRED
 from .record import Array, Loss, Setting
-from .threads import over_blocks
-
-_NO_SUMS: dict[Any, Array] = {T: np.empty((0, 2), T) for T in (np.float32, np.float64)}
+from .threads import over_blocks, parallel, threads_for, turns_of
 
 
 @functools.lru_cache(maxsize=256)
@@ -33,13 +32,19 @@ def two_words(setting: Setting, dtype: Any) -> tuple[Any, ...]:
 def _ready(loss: Loss[Any], setting: Setting, T: Any) -> tuple[Callable[..., Any], int, tuple[Any, ...]]:
     """The loop, the address of its kernel, and the kernel's parameters."""
     mode = setting.mode + (CENTRED if setting.centred else 0)
-    return drive(loss.kind, loss.targets == "unit"), hot(loss.kind, loss.kernel, mode, T).address, two_words(setting, T)
+    return drive(loss.kind), hot(loss.kind, loss.kernel, mode, T).address, two_words(setting, T)
 
 
 @functools.lru_cache(maxsize=256)
 def _ready_at(loss: Loss[Any], setting: Setting, T: Any) -> tuple[Callable[..., Any], int, Array]:
     _, kernel, params = _ready(loss, setting, T)
-    return drive_at(loss.kind, loss.targets == "unit"), kernel, np.array(params, T)
+    return drive_at(loss.kind), kernel, np.array(params, T)
+
+
+@functools.lru_cache(maxsize=64)
+def _ready_together(kind: str, T: Any, blocks: int, count: int, elements: int) -> tuple[Callable[..., Any], int, Array]:
+    """The loop, the address of what its threads run, and where turns begin and end."""
+    return drive_together(kind), share(kind, T).address, np.array([0, *(last for _, last in turns_of(blocks, count, elements))])
 
 
 def run(
@@ -60,33 +65,22 @@ def run(
     over_blocks(part, blocks, x.size * (2 if loss.kind == "pairs" else 1))  # a pair costs as much as eight logits
     if flags[0] if blocks == 1 else flags.any():
         _blame(loss, setting, x, t)
-    return sum_of(sums) if total else 0.0
+    return float(adding()(sums)) if total else 0.0
 
 
 def run_at(
     loss: Loss[Any], setting: Setting, T: Any, size: int, x: int, t: int, *, divisor: float, value: int, grad: int, total: int
-) -> Array | None:
-    """`run` for few numbers of type T at addresses. Answers the undivided sums of several blocks, for `sum_of`; that of one block is
-    at `total`, divided, already. None: something lies outside its domain, and `run` will say what."""
-    blocks = blocks_of(loss.kind, (size // 4, 4) if loss.kind == "pairs" else (size,))
-    several = total != 0 and blocks > 1
-    sums = np.empty((blocks, 2), T) if several else _NO_SUMS[T]
+) -> bool:
+    """`run` for numbers of type T at addresses: few, or on the threads of a host. The divided sum goes to `total` (0: not wanted).
+    False: something lies outside its domain, and `run` will say what."""
+    pairs = loss.kind == "pairs"
+    blocks, elements = blocks_of(loss.kind, (size // 4, 4) if pairs else (size,)), size * (2 if pairs else 1)
     driver, kernel, numbers = _ready_at(loss, setting, T)
-    if driver(kernel, x, t, numbers, divisor, value, grad, size, sums, blocks, 0 if several else total):
-        return None
-    return sums
-
-
-def sum_of(sums: Array) -> float:
-    if len(sums) == 1:
-        high, low = sums[0].tolist()
-        return high + low if math.isfinite(high) else high
-    words = sums.astype(np.float64)
-    if not np.isfinite(words[:, 0]).all():
-        return float(words[:, 0].sum())
-    if sums.dtype == np.float32:  # two words of 24 bits make one of 53; fsum takes 30 ns for each
-        words = words[:, 0] + words[:, 1]
-    return math.fsum(words.ravel().tolist())
+    count = threads_for(blocks, elements)
+    if count == 1:
+        return not driver(kernel, x, t, numbers, divisor, value, grad, size, blocks, total)
+    together, work, turns = _ready_together(loss.kind, T, blocks, count, elements)
+    return not together(kernel, x, t, numbers, divisor, value, grad, size, total, turns, work, parallel(), count)
 
 
 def _blame(loss: Loss[Any], setting: Setting, x: Array, t: Array) -> None:

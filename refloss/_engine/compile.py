@@ -59,6 +59,15 @@ def teach_cpu() -> None:
 
             return types.CPointer(one)(address, one), code
 
+        @intrinsic
+        def fetch_and_add(typing: Any, address: Any) -> Any:
+            def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+                place = builder.inttoptr(values[0], cgutils.intp_t.as_pointer())
+                return builder.atomic_rmw("add", place, cgutils.intp_t(1), "monotonic")
+
+            return types.intp(address), code
+
+        teach(take_at)(lambda address: lambda address: fetch_and_add(address))
         teach(fma)(lambda a, b, c: lambda a, b, c: llvm_fma(a, b, c))
         teach(array_at)(lambda address, size, one: lambda address, size, one: carray(pointer_to(address, one), size))
         teach(call_at)(lambda address, arguments: lambda address, arguments: function_at(address, arguments)(*arguments))
@@ -137,3 +146,8 @@ def call_at(address: int, arguments: tuple[Any, ...]) -> None:
 def array_at(address: int, size: int, one: Any) -> Any:
     """So many numbers of the type of `one` from an address on, as an array, in compiled code."""
     raise TypeError("array_at is for compiled code")
+
+
+def take_at(address: int) -> int:
+    """The integer at an address, which is one more from now on: no two threads are given the same. In compiled code."""
+    raise TypeError("take_at is for compiled code")

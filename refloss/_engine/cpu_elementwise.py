@@ -36,8 +36,8 @@ def _in_two(rest: Callable[..., Any], mode: int, stamp: str) -> Callable[..., An
         work = np.empty((2, PIECE), x.dtype)
         for start in range(0, x.size, PIECE):
             xs, ts, vs, gs = x[start : start + PIECE], t[start : start + PIECE], value[start : start + PIECE], grad[start : start + PIECE]
-            soft, outside = first_pass(mode, xs, ts, work)
-            flag[0] |= outside
+            soft, wrong = first_pass(mode, xs, ts, work)
+            flag[0] |= wrong
             e, e_lo = work[0], work[1]
             if power and not soft:  # saves a division and a dozen other steps: the same bits
                 for i in range(xs.size):
@@ -53,24 +53,33 @@ def _in_two(rest: Callable[..., Any], mode: int, stamp: str) -> Callable[..., An
 def first_pass(mode: Any, x: Any, t: Any, work: Any) -> Any:
     """The exponentials of x; and is one of the targets neither 0 nor 1, and is one outside [0, 1]?
 
-    That is seen from the bits of t (t - 1), which is negative in between, positive outside, and 0 at the ends: largest integers
-    take a third of the time of comparisons. In one loop, as reading t by itself would wait for the memory.
+    In one loop, as reading t by itself would wait for the memory. t (t - 1) is 0 at both ends, and nowhere else.
     """
     one = type(x[0])(1)
     e, e_lo = work[0], work[1]
-    far = size = signed = bits(one - one)
+    far = between = bits(one - one)
     for i in range(x.size):
         e[i], e_lo[i] = near_odds(mode, x[i])
         far = max(far, bits(abs(x[i])))
+        between = type(far)(between | bits(abs(t[i] * (t[i] - one))))
+    if far > bits(near(one)):
+        exponentials(mode, x, work)
+    return between != 0, between != 0 and outside(t)
+
+
+@portable
+def outside(t: Any) -> Any:
+    """Is one of the targets outside [0, 1]? t (t - 1) is positive there; NaN's bits lie beyond infinity's."""
+    one = type(t[0])(1)
+    size = signed = bits(one - one)
+    for i in range(t.size):
         y = t[i] * (t[i] - one)
         size = max(size, bits(abs(y)))
         signed = max(signed, bits(y))
-    if far > bits(near(one)):
-        exponentials(mode, x, work)
-    return size != 0, signed > 0 or size > bits(one / (one - one))  # NaN lies beyond infinity
+    return signed > 0 or size > bits(one / (one - one))
 
 
-def drive(unit: bool, stamp: str) -> Callable[..., Any]:
+def drive(stamp: str) -> Callable[..., Any]:
     def blocks(kernel, x, t, params, weights, upstream, divisor, value, grad, sums, flags, first, last):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
         scratch, lanes = np.empty((2, BLOCK), x.dtype), np.empty((2, LANES), x.dtype)

@@ -47,7 +47,7 @@ def hot(kernel: Callable[..., Any], mode: int, stamp: str) -> Callable[..., Any]
     return block
 
 
-def drive(unit: bool, stamp: str) -> Callable[..., Any]:
+def drive(stamp: str) -> Callable[..., Any]:
     def blocks(kernel, x, labels, params, weights, upstream, divisor, value, grad, sums, flags, first, last):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
         n, classes = x.shape

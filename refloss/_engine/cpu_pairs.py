@@ -77,7 +77,7 @@ def multiply_rows(rows: Any, factors: Any) -> None:
             rows[j] = rows[j] * factors[i]
 
 
-def drive(unit: bool, stamp: str) -> Callable[..., Any]:
+def drive(stamp: str) -> Callable[..., Any]:
     def blocks(kernel, x, t, params, weights, upstream, divisor, value, grad, sums, flags, first, last):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
         n = x.shape[0]

@@ -45,7 +45,9 @@ class _Lease:
 
 def _shrink(free: dict[int, Array], most: int) -> None:
     kept = list(free.items())
-    spare = sum(buffer.size for _, buffer in kept) - most
+    spare = -most
+    for _, buffer in kept:
+        spare += buffer.size
     for turn, buffer in kept:
         if spare <= 0:
             return

@@ -4,6 +4,7 @@ The pool is made at first use in each process, so a fork (a DataLoader's worker)
 `REFLOSS_NUM_THREADS` sets its size; the results do not depend on it.
 """
 
+import functools
 import os
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -11,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 SERIAL_BELOW = 100_000  # elements; waking a second thread costs about 55 us
 TURN = 40_000  # elements of the shortest turn, some 50 us: handing the next one over takes about 5
 _pools: dict[int, ThreadPoolExecutor] = {}
+host: tuple[int, int] | None = None  # where its GOMP_parallel is, and the process whose threads that is for
 team: Callable[[Callable[[], None], int], bool] | None = None  # runs work() on so many threads of a host, or answers that it cannot
 
 
@@ -25,6 +27,20 @@ def thread_count() -> int:
         return os.cpu_count() or 1
 
 
+def parallel() -> int:
+    """The address of a host's GOMP_parallel, or 0: there is none, or its threads stayed behind in a process that was forked."""
+    return host[0] if host is not None and host[1] == os.getpid() else 0
+
+
+def threads_for(blocks: int, elements: int) -> int:
+    return 1 if elements < SERIAL_BELOW else min(thread_count(), blocks)
+
+
+@functools.lru_cache(maxsize=64)
+def turns_of(blocks: int, threads: int, elements: int) -> list[tuple[int, int]]:
+    return _turns(blocks, threads, -(-TURN * blocks // elements))
+
+
 def _turns(blocks: int, threads: int, least: int) -> list[tuple[int, int]]:
     """Long turns first, each a third of a thread's share of what is left, so that at the end no thread waits long for another."""
     turns, first = [], 0
@@ -37,11 +53,11 @@ def _turns(blocks: int, threads: int, least: int) -> list[tuple[int, int]]:
 
 def over_blocks(run: Callable[[int, int], None], blocks: int, elements: int) -> None:
     """Call run(first, last) so that every block in range(blocks) is covered once, by up to thread_count() threads."""
-    threads = 1 if elements < SERIAL_BELOW else min(thread_count(), blocks)
+    threads = threads_for(blocks, elements)
     if threads <= 1:
         run(0, blocks)
         return
-    turns = iter(_turns(blocks, threads, -(-TURN * blocks // elements)))  # shared: a thread that another program slows down takes fewer
+    turns = iter(turns_of(blocks, threads, elements))  # shared: a thread that another program slows down takes fewer
 
     def work() -> None:
         for first, last in turns:
