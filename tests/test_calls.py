@@ -145,6 +145,28 @@ def test_an_infinite_sum_is_infinite() -> None:
     assert refloss.squared_error(np.array([np.inf, 1.0]), np.zeros(2), reduction="sum") == np.inf
 
 
+@pytest.mark.parametrize("name", [loss.name for loss in LOSSES if loss.kind == "pairs"])
+def test_a_size_that_is_not_known_is_not_negative(name: str) -> None:
+    """A centre that is NaN, of either sign, or infinite leaves no size, whatever else is in its block. A negative size is named."""
+    loss = REGISTRY[name]
+    fine = np.array([[0.0, 0.0, 1.0, 1.0]] * 3, np.float32)
+    for centre in (np.nan, -np.nan, np.inf, -np.inf):
+        boxes = fine.copy()
+        boxes[0] = centre, 0, -1, 1
+        boxes[2] = np.inf, 0, 1, 1
+        for some in (boxes[:1], boxes):
+            value, gradient = loss.value_and_grad(some, fine[: len(some)], box_format="cxcywh")
+            assert np.isnan(value[0]) and np.isnan(gradient[0]).any()
+    for at in (0, 2):
+        for column in (2, 3):
+            boxes = fine.copy()
+            boxes[1, 0] = np.nan
+            boxes[at, column] = -1
+            for pair in ((boxes, fine), (fine, boxes)):
+                with pytest.raises(refloss.ReflossError, match=f"index {at}"):
+                    loss(*pair, box_format="cxcywh")
+
+
 @pytest.mark.parametrize("blocks", [1, 2, 3, 17, 256, 1954])
 @pytest.mark.parametrize("count", [2, 3, 64])
 def test_turns_cover_every_block_once(blocks: int, count: int) -> None:

@@ -23,8 +23,14 @@ def exponentials(mode: Any, x: Any, work: Any) -> None:
         e[i], e_lo[i] = near_odds(mode, x[i])
         far = max(far, bits(abs(x[i])))
     if far > bits(near(one)):
-        for i in range(x.size):
-            e[i], e_lo[i] = odds(mode, x[i])
+        far_exponentials(mode, x, work)
+
+
+@portable
+def far_exponentials(mode: Any, x: Any, work: Any) -> None:
+    e, e_lo = work[0], work[1]
+    for i in range(x.size):
+        e[i], e_lo[i] = odds(mode, x[i])
 
 
 @portable

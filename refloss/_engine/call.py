@@ -9,11 +9,12 @@ import numpy as np
 
 from ..errors import bad_value
 from . import check, memory
+from .blocks import BLOCK
 from .cpu import PARAMS, adding, blocks_of, drive, hot
 from .cpu_at import drive_at, drive_together, share
 from .cpu_pairs import CENTRED
 from .record import Array, Loss, Setting
-from .threads import over_blocks, parallel, threads_for, turns_of
+from .threads import SERIAL_BELOW, over_blocks, parallel, threads_for, turns_of
 
 
 @functools.lru_cache(maxsize=256)
@@ -32,19 +33,19 @@ def two_words(setting: Setting, dtype: Any) -> tuple[Any, ...]:
 def _ready(loss: Loss[Any], setting: Setting, T: Any) -> tuple[Callable[..., Any], int, tuple[Any, ...]]:
     """The loop, the address of its kernel, and the kernel's parameters."""
     mode = setting.mode + (CENTRED if setting.centred else 0)
-    return drive(loss.kind), hot(loss.kind, loss.kernel, mode, T).address, two_words(setting, T)
+    return drive(loss.kind, T), hot(loss.kind, loss.kernel, mode, T).address, two_words(setting, T)
 
 
 @functools.lru_cache(maxsize=256)
 def _ready_at(loss: Loss[Any], setting: Setting, T: Any) -> tuple[Callable[..., Any], int, Array]:
     _, kernel, params = _ready(loss, setting, T)
-    return drive_at(loss.kind), kernel, np.array(params, T)
+    return drive_at(loss.kind, T), kernel, np.array(params, T)
 
 
 @functools.lru_cache(maxsize=64)
 def _ready_together(kind: str, T: Any, blocks: int, count: int, elements: int) -> tuple[Callable[..., Any], int, Array]:
     """The loop, the address of what its threads run, and where turns begin and end."""
-    return drive_together(kind), share(kind, T).address, np.array([0, *(last for _, last in turns_of(blocks, count, elements))])
+    return drive_together(T), share(kind, T).address, np.array([0, *(last for _, last in turns_of(blocks, count, elements))])
 
 
 def run(
@@ -65,7 +66,7 @@ def run(
     over_blocks(part, blocks, x.size * (2 if loss.kind == "pairs" else 1))  # a pair costs as much as eight logits
     if flags[0] if blocks == 1 else flags.any():
         _blame(loss, setting, x, t)
-    return float(adding()(sums)) if total else 0.0
+    return float(adding(T)(sums)) if total else 0.0
 
 
 def run_at(
@@ -73,10 +74,10 @@ def run_at(
 ) -> bool:
     """`run` for numbers of type T at addresses: few, or on the threads of a host. The divided sum goes to `total` (0: not wanted).
     False: something lies outside its domain, and `run` will say what."""
-    pairs = loss.kind == "pairs"
-    blocks, elements = blocks_of(loss.kind, (size // 4, 4) if pairs else (size,)), size * (2 if pairs else 1)
+    blocks = -(-size // BLOCK)  # of numbers, whether four are a box or not
+    elements = size * (2 if loss.kind == "pairs" else 1)
     driver, kernel, numbers = _ready_at(loss, setting, T)
-    count = threads_for(blocks, elements)
+    count = 1 if elements < SERIAL_BELOW else threads_for(blocks, elements)
     if count == 1:
         return not driver(kernel, x, t, numbers, divisor, value, grad, size, blocks, total)
     together, work, turns = _ready_together(loss.kind, T, blocks, count, elements)

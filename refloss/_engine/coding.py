@@ -185,7 +185,7 @@ def run(
     T = x.dtype.type
     blocks = -(-len(x) // ROWS)
     flags = np.zeros(blocks, np.uint8)
-    driver, kernel = drive("codes"), hot("codes", coding.kernel, setting.mode, T)
+    driver, kernel = drive("codes", T), hot("codes", coding.kernel, setting.mode, T)
     params = words(setting, T, eps)
 
     def part(first: int, last: int) -> None:

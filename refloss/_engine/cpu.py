@@ -25,14 +25,17 @@ PARAMS = 8  # kernels take this many numbers, unused ones 0, so that one `drive`
 
 
 @functools.cache
-def drive(kind: str) -> Callable[..., Any]:
+def drive(kind: str, T: Any) -> Callable[..., Any]:
     """The outer loop."""
-    return named(KINDS[kind].drive(source_digest()), f"drive_{kind}")
+    return named(KINDS[kind].drive(source_digest()), f"drive_{kind}_{T.__name__}")
 
 
 def named(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """Compiled to be called by other compiled code, under a name of its own: Numba's is found a second time neither on the disk (it is
-    random) nor in the machine code, where functions that were compiled apart are taken for each other (they are counted)."""
+    """Compiled for other code to call, under a name of its own for each kind and type.
+
+    Numba's own is no good: on the disk it is random, so callers would never be found again; functions of one name share files, whose
+    index two processes at once can leave wrong; and in the machine code functions are told apart by counting, in each process anew.
+    """
     function.__qualname__ = name
     driver: Any = jit(function)
     driver._set_uuid(f"refloss {name} {source_digest()}")
@@ -41,20 +44,26 @@ def named(function: Callable[..., Any], name: str) -> Callable[..., Any]:
 
 
 @functools.cache
-def adding() -> Callable[..., Any]:
-    return jit(added_up)
+def adding(T: Any) -> Callable[..., Any]:
+    stamp = source_digest()
+
+    def add(sums):  # type: ignore[no-untyped-def]
+        stamp  # noqa: B018
+        return added_up(sums)
+
+    return named(add, f"adding_{T.__name__}")
 
 
 @functools.cache
-def hot(kind: str, kernel: Callable[..., Any], mode: int, dtype: Any) -> Any:
+def hot(kind: str, kernel: Callable[..., Any], mode: int, T: Any) -> Any:
     """The inner loop around a kernel, as a C function."""
     from numba import types
 
-    scalar = types.float32 if dtype is np.float32 else types.float64
+    scalar = types.float32 if T is np.float32 else types.float64
     line, params = types.Array(scalar, 1, "C"), types.UniTuple(scalar, PARAMS)
     module = KINDS[kind]
     block = module.hot(kernel, mode, source_digest())
-    block.__qualname__ = f"{kind}_{kernel.__module__}_{kernel.__name__}_{mode}"  # see `named`
+    block.__qualname__ = f"{kind}_{kernel.__module__}_{kernel.__name__}_{mode}_{T.__name__}"
     return pointer(block, module.signature(types, scalar, line, params))
 
 

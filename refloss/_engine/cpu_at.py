@@ -12,15 +12,15 @@ from typing import Any
 import numpy as np
 
 from .blocks import added_up
-from .compile import array_at, call_at, jit, pointer, source_digest, take_at
+from .compile import array_at, call_at, pointer, source_digest, take_at
 from .cpu import drive, named
 
-KERNEL, X, T, NUMBERS, DIVISOR, VALUE, GRAD, SIZE, SUMS, BLOCKS, FLAGS, TURNS, LAST, NEXT = range(14)  # what threads are told
+KERNEL, FIRST, SECOND, NUMBERS, DIVISOR, VALUE, GRAD, SIZE, SUMS, BLOCKS, FLAGS, TURNS, LAST, NEXT = range(14)  # what threads are told
 
 
 @functools.cache
-def _part(kind: str) -> Callable[..., Any]:
-    driver, pairs, stamp = drive(kind), kind == "pairs", source_digest()
+def _part(kind: str, T: Any) -> Callable[..., Any]:
+    driver, pairs, stamp = drive(kind, T), kind == "pairs", source_digest()
 
     def part(kernel, x, t, numbers, divisor, value, grad, size, sums, flags, first, last):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
@@ -36,13 +36,13 @@ def _part(kind: str) -> Callable[..., Any]:
             vs = array_at(value, size if value else 0, one)
             driver(kernel, xs, ts, params, none, none, by, vs, gs, sums, flags, first, last)
 
-    return named(part, f"part_{kind}")
+    return named(part, f"part_{kind}_{T.__name__}")
 
 
 @functools.cache
-def drive_at(kind: str) -> Callable[..., Any]:
+def drive_at(kind: str, T: Any) -> Callable[..., Any]:
     """On one thread. The divided sum goes to `total`. Answers whether something left its domain."""
-    part, stamp = _part(kind), source_digest()
+    part, stamp = _part(kind, T), source_digest()
 
     def blocks(kernel, x, t, numbers, divisor, value, grad, size, count, total):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
@@ -52,15 +52,15 @@ def drive_at(kind: str) -> Callable[..., Any]:
             array_at(total, 1, numbers.dtype.type(1))[0] = added_up(sums) / divisor
         return flags.any()
 
-    return jit(blocks)
+    return named(blocks, f"drive_at_{kind}_{T.__name__}")
 
 
 @functools.cache
-def share(kind: str, dtype: Any) -> Any:
+def share(kind: str, T: Any) -> Any:
     """What every thread of a host runs: turn after turn, until none is left. Its argument is where it finds what it is told."""
     from numba import types
 
-    part, one, stamp = _part(kind), dtype(1), source_digest()
+    part, one, stamp = _part(kind, T), T(1), source_digest()
     byte, integer, real = np.uint8(1), np.int64(1), np.float64(1)
 
     def work(told):  # type: ignore[no-untyped-def]
@@ -73,17 +73,17 @@ def share(kind: str, dtype: Any) -> Any:
         turn = take_at(told + 8 * NEXT)
         while turn < words[LAST]:
             part(
-                words[KERNEL], words[X], words[T], numbers, divisor, words[VALUE], words[GRAD], words[SIZE], sums, flags,
+                words[KERNEL], words[FIRST], words[SECOND], numbers, divisor, words[VALUE], words[GRAD], words[SIZE], sums, flags,
                 turns[turn], turns[turn + 1],
             )  # fmt: skip
             turn = take_at(told + 8 * NEXT)
 
-    work.__qualname__ = f"share_{kind}_{dtype.__name__}"  # see `named`
+    work.__qualname__ = f"share_{kind}_{T.__name__}"
     return pointer(work, types.void(types.int64))
 
 
 @functools.cache
-def drive_together(kind: str) -> Callable[..., Any]:
+def drive_together(T: Any) -> Callable[..., Any]:
     """On `count` threads of a host whose GOMP_parallel(function, data, threads, flags) is at `parallel`; turn i goes from block
     turns[i] to turns[i + 1]. Answers whether something left its domain, or was not done."""
     stamp = source_digest()
@@ -96,7 +96,7 @@ def drive_together(kind: str) -> Callable[..., Any]:
             np.empty(14, np.int64),
             np.empty((turns[last] if total else 0, 2), numbers.dtype),
         )
-        words[KERNEL], words[X], words[T], words[VALUE], words[GRAD], words[SIZE] = kernel, x, t, value, grad, size
+        words[KERNEL], words[FIRST], words[SECOND], words[VALUE], words[GRAD], words[SIZE] = kernel, x, t, value, grad, size
         words.view(np.float64)[DIVISOR] = divisor
         words[NUMBERS], words[FLAGS], words[TURNS] = numbers.ctypes.data, flags.ctypes.data, turns.ctypes.data
         words[SUMS] = sums.ctypes.data if total else 0
@@ -106,4 +106,4 @@ def drive_together(kind: str) -> Callable[..., Any]:
             array_at(total, 1, numbers.dtype.type(1))[0] = added_up(sums) / divisor
         return flags.any() or words[NEXT] < last  # asked for here, `flags` and `words` are alive until now
 
-    return jit(blocks)
+    return named(blocks, f"drive_together_{T.__name__}")

@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .bernoulli import GENERIC, HARD, near_odds
-from .blocks import BLOCK, LANES, PIECE, exponentials, finish, fixed_sum
+from .blocks import BLOCK, LANES, PIECE, far_exponentials, finish, fixed_sum
 from .compile import call_at
 from .scalar import AFTER_EXP, bits, near, portable
 
@@ -63,7 +63,7 @@ def first_pass(mode: Any, x: Any, t: Any, work: Any) -> Any:
         far = max(far, bits(abs(x[i])))
         between = type(far)(between | bits(abs(t[i] * (t[i] - one))))
     if far > bits(near(one)):
-        exponentials(mode, x, work)
+        far_exponentials(mode, x, work)
     return between != 0, between != 0 and outside(t)
 
 

@@ -37,7 +37,7 @@ def reversed_box(boxes: Any, centred: Any) -> Any:
     T = type(boxes[0])
     wrong = 0
     for i in range(0, boxes.size, 4):
-        w, h = (boxes[i + 2], boxes[i + 3]) if centred else (boxes[i + 2] - boxes[i], boxes[i + 3] - boxes[i + 1])
+        _, _, _, _, w, h = corners(centred, boxes[i], boxes[i + 1], boxes[i + 2], boxes[i + 3])
         wrong |= (w < T(0)) | (h < T(0))
     return wrong
 
