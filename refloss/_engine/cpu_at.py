@@ -91,11 +91,8 @@ def drive_together(T: Any) -> Callable[..., Any]:
     def blocks(kernel, x, t, numbers, divisor, value, grad, size, total, turns, work, parallel, count):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
         last = turns.size - 1
-        flags, words, sums = (
-            np.zeros(turns[last], np.uint8),
-            np.empty(14, np.int64),
-            np.empty((turns[last] if total else 0, 2), numbers.dtype),
-        )
+        flags, sums = np.zeros(turns[last], np.uint8), np.empty((turns[last] if total else 0, 2), numbers.dtype)
+        words = np.empty(14, np.int64)
         words[KERNEL], words[FIRST], words[SECOND], words[VALUE], words[GRAD], words[SIZE] = kernel, x, t, value, grad, size
         words.view(np.float64)[DIVISOR] = divisor
         words[NUMBERS], words[FLAGS], words[TURNS] = numbers.ctypes.data, flags.ctypes.data, turns.ctypes.data
