@@ -64,7 +64,7 @@ def test_the_population_is_large_and_holds_nothing_twice() -> None:
         for layer in ("formula", "kernel"):
             made = [(one.function, running.text_of(one)) for one in mutants(record, layer)]
             assert len(made) == len(set(made)) > 40
-    assert len(excused()) < 500
+    assert len(excused()) < 450
 
 
 @pytest.mark.parametrize("record", sorted(RECORDS))

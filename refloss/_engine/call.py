@@ -14,7 +14,7 @@ from .cpu import PARAMS, adding, blocks_of, drive, hot
 from .cpu_at import drive_at, drive_together, share
 from .cpu_pairs import CENTRED
 from .record import Array, Loss, Setting
-from .threads import SERIAL_BELOW, over_blocks, parallel, threads_for, turns_of
+from .threads import over_blocks, parallel, threads_for, turns_of
 
 
 @functools.lru_cache(maxsize=256)
@@ -77,11 +77,12 @@ def run_at(
     blocks = -(-size // BLOCK)  # of numbers, whether four are a box or not
     elements = size * (2 if loss.kind == "pairs" else 1)
     driver, kernel, numbers = _ready_at(loss, setting, T)
-    count = 1 if elements < SERIAL_BELOW else threads_for(blocks, elements)
+    host = parallel()
+    count = threads_for(blocks, elements) if host else 1
     if count == 1:
         return not driver(kernel, x, t, numbers, divisor, value, grad, size, blocks, total)
     together, work, turns = _ready_together(loss.kind, T, blocks, count, elements)
-    return not together(kernel, x, t, numbers, divisor, value, grad, size, total, turns, work, parallel(), count)
+    return not together(kernel, x, t, numbers, divisor, value, grad, size, total, turns, work, host, count)
 
 
 def _blame(loss: Loss[Any], setting: Setting, x: Array, t: Array) -> None:

@@ -41,7 +41,7 @@ def kernel_after_exp(mode: Any, x: Any, e: Any, e_lo: Any, t: Any, params: Any) 
     no power gamma - 1 is ever formed, so gamma in (0, 1) is finite.
     """
     if mode >= HARD:
-        result = hard(mode - HARD, x, e, e_lo, t, params)
+        result = hard(mode % HARD, x, e, e_lo, t, params)
     else:
         result = soft(mode, x, e, e_lo, t, params)
     return result
