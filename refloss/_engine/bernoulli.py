@@ -28,22 +28,14 @@ def power_mode(gamma: float) -> int:
 
 
 @portable
-def odds(mode: Any, x: Any) -> Any:
-    """exp(-|x|) in two words, the odds of the less likely class; a generic power multiplies its error by gamma."""
+def odds(mode: Any, close: Any, x: Any) -> Any:
+    """exp(-|x|) in two words, the odds of the less likely class; a generic power multiplies its error by gamma. `close`: |x| <= near."""
     if mode == GENERIC or mode == GENERIC + HARD:
         result = exp_of_size(x)
+    elif close:
+        result = near_exp_of_size(x)
     else:
         result = quick_exp_of_size(x)
-    return result
-
-
-@portable
-def near_odds(mode: Any, x: Any) -> Any:
-    """`odds` where |x| <= near."""
-    if mode == GENERIC or mode == GENERIC + HARD:
-        result = exp_of_size(x)
-    else:
-        result = near_exp_of_size(x)
     return result
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .bernoulli import near_odds, odds
+from .bernoulli import odds
 from .scalar import bits, near, portable
 
 BLOCK = 4096  # elements; the scratch of a block stays in a 32 KiB cache
@@ -20,7 +20,7 @@ def exponentials(mode: Any, x: Any, work: Any) -> None:
     one = type(x[0])(1)
     far = bits(one)
     for i in range(x.size):
-        e[i], e_lo[i] = near_odds(mode, x[i])
+        e[i], e_lo[i] = odds(mode, True, x[i])
         far = max(far, bits(abs(x[i])))
     if far > bits(near(one)):
         far_exponentials(mode, x, work)
@@ -30,7 +30,7 @@ def exponentials(mode: Any, x: Any, work: Any) -> None:
 def far_exponentials(mode: Any, x: Any, work: Any) -> None:
     e, e_lo = work[0], work[1]
     for i in range(x.size):
-        e[i], e_lo[i] = odds(mode, x[i])
+        e[i], e_lo[i] = odds(mode, False, x[i])
 
 
 @portable

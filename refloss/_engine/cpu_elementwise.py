@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 
-from .bernoulli import GENERIC, HARD, near_odds
+from .bernoulli import GENERIC, HARD, odds
 from .blocks import BLOCK, LANES, PIECE, far_exponentials, finish, fixed_sum
 from .compile import call_at
 from .scalar import AFTER_EXP, bits, near, portable
@@ -59,7 +59,7 @@ def first_pass(mode: Any, x: Any, t: Any, work: Any) -> Any:
     e, e_lo = work[0], work[1]
     far = between = bits(one - one)
     for i in range(x.size):
-        e[i], e_lo[i] = near_odds(mode, x[i])
+        e[i], e_lo[i] = odds(mode, True, x[i])
         far = max(far, bits(abs(x[i])))
         between = type(far)(between | bits(abs(t[i] * (t[i] - one))))
     if far > bits(near(one)):

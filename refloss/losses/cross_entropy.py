@@ -21,7 +21,7 @@ def formula(xp: Any, logits: Any, targets: Any, *, alpha: float | None, label_sm
 
 @portable
 def kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
-    e, e_lo = odds(mode, x)
+    e, e_lo = odds(mode, False, x)
     return kernel_after_exp(mode, x, e, e_lo, t, params)
 
 

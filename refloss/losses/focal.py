@@ -28,7 +28,7 @@ def labels_formula(xp: Any, logits: Any, labels: Any, *, alpha: float | None, ga
 
 @portable
 def kernel(mode: Any, x: Any, t: Any, params: Any) -> Any:
-    e, e_lo = odds(mode, x)
+    e, e_lo = odds(mode, False, x)
     return kernel_after_exp(mode, x, e, e_lo, t, params)
 
 
