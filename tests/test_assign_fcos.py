@@ -196,10 +196,10 @@ def test_memory_is_linear(dtype: Any) -> None:
 def test_the_loop_is_packed(dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     teach_cpu()
     module = importlib.import_module("refloss.assign.fcos")
-    monkeypatch.setattr(module, "jit", lambda function: function)
+    monkeypatch.setattr(module, "jit", lambda function, *_: function)
     rows = types.Array(dtype, 2, "C")
     signature = types.void(rows, rows, rows, types.Array(types.int64, 1, "C"), types.int64, types.int64)
-    loop = numba.njit(signature, **OPTIONS)(module._claim.__wrapped__("fresh"))
+    loop = numba.njit(signature, **OPTIONS)(module._claim.__wrapped__(np.float32 if dtype == types.float32 else np.float64))
     ir, assembly = loop.inspect_llvm(loop.signatures[0]), loop.inspect_asm(loop.signatures[0])
     assert "fmul" not in ir.split("define", 1)[1]  # no product: nothing that could be contracted
     assert dtype == types.float64 or "double" not in re.sub(r"declare [^\n]*", "", ir).split("define", 1)[1]

@@ -274,13 +274,13 @@ def test_memory_is_linear(dtype: Any) -> None:
 @pytest.mark.parametrize("dtype", [types.float32, types.float64])
 def test_the_loop_is_packed(dtype: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     teach_cpu()
-    monkeypatch.setattr(_streams, "jit", lambda function: function)
+    monkeypatch.setattr(_streams, "jit", lambda function, *_: function)
     rows, line = types.Array(dtype, 2, "C"), types.Array(dtype, 1, "C")
     bits = types.int32 if dtype == types.float32 else types.int64
     signature = types.void(
         rows, rows, types.int64, line, types.Array(types.int64, 1, "C"), types.Array(bits, 2, "C"), types.int64, types.int64
     )
-    loop = numba.njit(signature, **OPTIONS)(_streams._stream.__wrapped__("fresh"))
+    loop = numba.njit(signature, **OPTIONS)(_streams._stream.__wrapped__(np.float32 if dtype == types.float32 else np.float64))
     ir, assembly = loop.inspect_llvm(loop.signatures[0]), loop.inspect_asm(loop.signatures[0])
     assert not products_in_sums(ir)
     assert dtype == types.float64 or "double" not in re.sub(r"declare [^\n]*", "", ir).split("define", 1)[1]

@@ -10,6 +10,8 @@ import pathlib
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
+
 from .fma import fma
 from .scalar import BY_DTYPE, PORTABLE
 
@@ -118,13 +120,44 @@ def _cached(compiler: Callable[..., Any], function: Callable[..., Any], **option
         return compiler(**options)(function)
 
 
-def jit(function: Callable[..., Any]) -> Callable[..., Any]:
-    """A loop's outer part: compiled once for each type, for all kernels."""
+def jit(function: Callable[..., Any], name: str, *arguments: Any) -> Callable[..., Any]:
+    """A loop's outer part, compiled now, once, for arguments of these types (see `read`), under a name of its own.
+
+    Left to itself Numba compiles one for each mix of read-only and other arrays, and its names are no good: on the disk they are
+    random, so that code which calls this one would never be found again; functions of one name share files, whose index two
+    processes at once can leave wrong; and in the machine code they are told apart by counting, in each process anew.
+    """
     import numba
 
     teach_cpu()
-    compiled: Callable[..., Any] = _cached(numba.njit, function, **OPTIONS)
-    return compiled
+    function.__qualname__ = name
+    compiled = _cached(numba.njit, function, **OPTIONS)
+    compiled._set_uuid(f"refloss {name} {source_digest()}")
+    compiled.compile(tuple(numba.from_dtype(np.dtype(one)) if isinstance(one, type) else one for one in arguments))
+    compiled.disable_compile()
+    found: Callable[..., Any] = compiled
+    return found
+
+
+def read(T: Any, rank: int) -> Any:
+    """An argument of `jit`: an array of numbers of type T that is not written to, and may be read-only."""
+    from numba import from_dtype, types
+
+    return types.Array(from_dtype(np.dtype(T)), rank, "C", readonly=True)
+
+
+def written(T: Any, rank: int) -> Any:
+    """The same of one that is written to."""
+    from numba import from_dtype, types
+
+    return types.Array(from_dtype(np.dtype(T)), rank, "C")
+
+
+def several(T: Any, count: int) -> Any:
+    """A tuple of so many numbers of type T."""
+    from numba import from_dtype, types
+
+    return types.UniTuple(from_dtype(np.dtype(T)), count)
 
 
 def pointer(function: Callable[..., Any], signature: Any) -> Any:

@@ -16,7 +16,7 @@ import numpy as np
 
 from . import cpu_codes, cpu_elementwise, cpu_labels, cpu_pairs, cpu_rows
 from .blocks import added_up
-from .compile import jit, pointer, source_digest
+from .compile import jit, pointer, read, several, source_digest, written
 
 KINDS: dict[str, ModuleType] = {
     "elementwise": cpu_elementwise, "labels": cpu_labels, "rows": cpu_rows, "pairs": cpu_pairs, "codes": cpu_codes,
@@ -27,20 +27,18 @@ PARAMS = 8  # kernels take this many numbers, unused ones 0, so that one `drive`
 @functools.cache
 def drive(kind: str, T: Any) -> Callable[..., Any]:
     """The outer loop."""
-    return named(KINDS[kind].drive(source_digest()), f"drive_{kind}_{T.__name__}")
+    return jit(KINDS[kind].drive(source_digest()), f"drive_{kind}_{T.__name__}", *_arguments(kind, T))
 
 
-def named(function: Callable[..., Any], name: str) -> Callable[..., Any]:
-    """Compiled for other code to call, under a name of its own for each kind and type.
-
-    Numba's own is no good: on the disk it is random, so callers would never be found again; functions of one name share files, whose
-    index two processes at once can leave wrong; and in the machine code functions are told apart by counting, in each process anew.
-    """
-    function.__qualname__ = name
-    driver: Any = jit(function)
-    driver._set_uuid(f"refloss {name} {source_digest()}")
-    found: Callable[..., Any] = driver
-    return found
+def _arguments(kind: str, T: Any) -> tuple[Any, ...]:
+    flags = written(np.uint8, 1)
+    if kind == "codes":
+        numbers = several(T, cpu_codes.PARAMS)
+        return int, read(T, 2), read(T, 2), numbers, read(T, 2), written(T, 2), written(T, 2), flags, int, int
+    rank = 1 if kind == "elementwise" else 2
+    target = read(np.int64, 1) if kind in ("labels", "rows") else read(T, rank)
+    results = written(T, 1), written(T, rank), written(T, 2)
+    return int, read(T, rank), target, several(T, PARAMS), read(T, 1), read(T, 1), T, *results, flags, int, int
 
 
 @functools.cache
@@ -51,7 +49,7 @@ def adding(T: Any) -> Callable[..., Any]:
         stamp  # noqa: B018
         return added_up(sums)
 
-    return named(add, f"adding_{T.__name__}")
+    return jit(add, f"adding_{T.__name__}", read(T, 2))
 
 
 @functools.cache
@@ -59,8 +57,7 @@ def hot(kind: str, kernel: Callable[..., Any], mode: int, T: Any) -> Any:
     """The inner loop around a kernel, as a C function."""
     from numba import types
 
-    scalar = types.float32 if T is np.float32 else types.float64
-    line, params = types.Array(scalar, 1, "C"), types.UniTuple(scalar, PARAMS)
+    scalar, line, params = types.float32 if T is np.float32 else types.float64, written(T, 1), several(T, PARAMS)
     module = KINDS[kind]
     block = module.hot(kernel, mode, source_digest())
     block.__qualname__ = f"{kind}_{kernel.__module__}_{kernel.__name__}_{mode}_{T.__name__}"

@@ -12,8 +12,8 @@ from typing import Any
 import numpy as np
 
 from .blocks import added_up
-from .compile import array_at, call_at, pointer, source_digest, take_at
-from .cpu import drive, named
+from .compile import array_at, call_at, jit, pointer, read, source_digest, take_at, written
+from .cpu import drive
 
 KERNEL, FIRST, SECOND, NUMBERS, DIVISOR, VALUE, GRAD, SIZE, SUMS, BLOCKS, FLAGS, TURNS, LAST, NEXT = range(14)  # what threads are told
 
@@ -36,7 +36,8 @@ def _part(kind: str, T: Any) -> Callable[..., Any]:
             vs = array_at(value, size if value else 0, one)
             driver(kernel, xs, ts, params, none, none, by, vs, gs, sums, flags, first, last)
 
-    return named(part, f"part_{kind}_{T.__name__}")
+    at = int, int, int, read(T, 1), float, int, int, int  # kernel, x, t, numbers, divisor, value, grad, size
+    return jit(part, f"part_{kind}_{T.__name__}", *at, written(T, 2), written(np.uint8, 1), int, int)
 
 
 @functools.cache
@@ -52,7 +53,7 @@ def drive_at(kind: str, T: Any) -> Callable[..., Any]:
             array_at(total, 1, numbers.dtype.type(1))[0] = added_up(sums) / divisor
         return flags.any()
 
-    return named(blocks, f"drive_at_{kind}_{T.__name__}")
+    return jit(blocks, f"drive_at_{kind}_{T.__name__}", int, int, int, read(T, 1), float, int, int, int, int, int)
 
 
 @functools.cache
@@ -103,4 +104,5 @@ def drive_together(T: Any) -> Callable[..., Any]:
             array_at(total, 1, numbers.dtype.type(1))[0] = added_up(sums) / divisor
         return flags.any() or words[NEXT] < last  # asked for here, `flags` and `words` are alive until now
 
-    return named(blocks, f"drive_together_{T.__name__}")
+    at = int, int, int, written(T, 1), float, int, int, int, int  # kernel, x, t, numbers, divisor, value, grad, size, total
+    return jit(blocks, f"drive_together_{T.__name__}", *at, written(np.int64, 1), int, int, int)

@@ -77,7 +77,8 @@ def drive(stamp: str) -> Callable[..., Any]:
                 for c in range(classes):
                     turned[c, r] = xs[r, c]
             largest = work[0, :count]
-            largest[:] = turned[0, :count]
+            for r in range(count):
+                largest[r] = turned[0, r]
             for c in range(1, classes):
                 column = turned[c, :count]
                 for r in range(count):

@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from .._engine.compile import jit, source_digest
+from .._engine.compile import jit, read, source_digest, written
 from .._engine.overlap import EMPTY, meeting
 from .._engine.record import Array
 from .._engine.scalar import by_dtype, portable, rounded
@@ -55,11 +55,18 @@ def improve(columns: Any, best: Any, index: Any, u1: Any, v1: Any, u2: Any, v2: 
     return top
 
 
+def _integer(T: Any) -> Any:
+    """The type of `bits`."""
+    return np.int32 if T is np.float32 else np.int64
+
+
 @functools.cache
-def _stream(stamp: str) -> Callable[..., Any]:
+def _stream(T: Any) -> Callable[..., Any]:
+    stamp = source_digest()
+
     def chunks(boxes, truths, rows, best, index, tops, first, last):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018  a closure variable: see source_digest
-        n, T = boxes.shape[0], type(boxes[0, 0])
+        n = boxes.shape[0]
         columns, which = np.empty((5, BLOCK), boxes.dtype), np.empty(BLOCK, np.int32)
         for c in range(first, last):
             for lo in range(c * rows, min(n, (c + 1) * rows), BLOCK):
@@ -79,7 +86,8 @@ def _stream(stamp: str) -> Callable[..., Any]:
                 for i in range(found.size):
                     whose[i] = which[i]
 
-    return jit(chunks)
+    results = written(T, 1), written(np.int64, 1), written(_integer(T), 2)
+    return jit(chunks, f"stream_{T.__name__}", read(T, 2), read(T, 2), int, *results, int, int)
 
 
 class Stream(NamedTuple):
@@ -101,9 +109,9 @@ def stream(boxes: Array, gt_boxes: Array) -> Stream:
         width, height = (gt_boxes[:, 2:] - gt_boxes[:, :2]).T
         truths = np.stack([*gt_boxes.T, width * height])
     best, index = np.zeros(n, boxes.dtype), np.zeros(n, np.int64)
-    tops = np.zeros((-(-n // rows), m), np.int32 if boxes.dtype == np.float32 else np.int64)
+    tops = np.zeros((-(-n // rows), m), _integer(boxes.dtype.type))
     if n and m:
-        compiled = _stream(source_digest())
+        compiled = _stream(boxes.dtype.type)
         over_blocks(lambda first, last: compiled(boxes, truths, rows, best, index, tops, first, last), len(tops), n * m)
     return Stream(boxes, truths, rows, index, best, tops.view(boxes.dtype))
 

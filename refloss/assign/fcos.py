@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._engine import check
-from .._engine.compile import jit, source_digest
+from .._engine.compile import jit, read, source_digest, written
 from .._engine.record import Array
 from .._engine.threads import over_blocks
 from ..errors import bad_value
@@ -22,10 +22,12 @@ BLOCK = 512  # locations; seven columns of float64 are 26 KiB
 
 
 @functools.cache
-def _claim(stamp: str) -> Callable[..., Any]:
+def _claim(T: Any) -> Callable[..., Any]:
+    stamp = source_digest()
+
     def blocks(locations, levels, truths, gt_index, first, last):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
-        n, T = gt_index.size, type(truths[0, 0])
+        n = gt_index.size
         best, index, columns = np.empty(BLOCK, truths.dtype), np.empty(BLOCK, np.int32), np.empty((5, BLOCK), truths.dtype)
         for b in range(first, last):
             lo, hi = b * BLOCK, min(n, (b + 1) * BLOCK)
@@ -52,7 +54,7 @@ def _claim(stamp: str) -> Callable[..., Any]:
             for i in range(out.size):
                 out[i] = which[i]
 
-    return jit(blocks)
+    return jit(blocks, f"fcos_{T.__name__}", read(T, 2), read(T, 2), read(T, 2), written(np.int64, 1), int, int)
 
 
 def fcos(
@@ -108,7 +110,7 @@ def fcos(
         else:
             cost = np.minimum(area, np.finfo(T).max)  # infinite is what no truth at all costs
         told = np.ascontiguousarray(np.concatenate([truths.T, [cost], centre.T]))
-        compiled = _claim(source_digest())
+        compiled = _claim(T)
         over_blocks(lambda first, last: compiled(places, levels, told, gt_index, first, last), -(-n // BLOCK), n * m)
     return from_index(gt_index)
 

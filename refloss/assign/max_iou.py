@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from .._engine import check
 from .._engine.check import IGNORE, NEGATIVE
-from .._engine.compile import jit, source_digest
+from .._engine.compile import jit, read, source_digest, written
 from .._engine.scalar import rounded
 from .._engine.threads import over_blocks
 from ..errors import bad_value
@@ -22,10 +22,12 @@ FORCED = 2.0  # above every threshold: the IoU that a low-quality match is given
 
 
 @functools.cache
-def _raise(stamp: str) -> Callable[..., Any]:
+def _raise(T: Any) -> Callable[..., Any]:
+    stamp = source_digest()
+
     def chunks(boxes, truths, rows, tops, top, untouched, later, iou, index, first, last):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
-        n, T = boxes.shape[0], type(boxes[0, 0])
+        n = boxes.shape[0]
         for c in range(first, last):
             lo, hi = c * rows, min(n, (c + 1) * rows)
             four, found, whose = boxes[lo:hi], iou[lo:hi], index[lo:hi]
@@ -38,12 +40,13 @@ def _raise(stamp: str) -> Callable[..., Any]:
                             found[i] = T(FORCED)
                             whose[i] = j if later else whose[i]
 
-    return jit(chunks)
+    given = read(T, 2), read(T, 2), int, read(T, 2), read(T, 1), bool, bool
+    return jit(chunks, f"max_iou_{T.__name__}", *given, written(T, 1), written(np.int64, 1), int, int)
 
 
 def _low_quality(found: Stream, dialect: str) -> None:
     """Raise the priors that attain a truth's largest IoU above every threshold; visits only the chunks that hold one."""
-    compiled = _raise(source_digest())
+    compiled = _raise(found.boxes.dtype.type)
     top, untouched, later = found.tops.max(axis=0), dialect != "paper", dialect == "mmdet"
 
     def run(first: int, last: int) -> None:

@@ -9,7 +9,7 @@ from numpy.typing import ArrayLike
 
 from .._engine import check
 from .._engine.check import NEGATIVE
-from .._engine.compile import jit, source_digest
+from .._engine.compile import jit, read, source_digest, written
 from .._engine.record import Array
 from .._engine.scalar import portable, rounded
 from ._check import boxes, iou_threshold, truths, working
@@ -47,7 +47,9 @@ def best_free(boxes: Any, truths: Any, rows: Any, bounds: Any, taken: Any, floor
 
 
 @functools.cache
-def _own(stamp: str) -> Callable[..., Any]:
+def _own(T: Any) -> Callable[..., Any]:
+    stamp = source_digest()
+
     def own(boxes, truths, rows, bounds, floor, shared, index):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
         m, taken = bounds.shape[0], np.zeros(boxes.shape[0], np.bool_)
@@ -71,7 +73,7 @@ def _own(stamp: str) -> Callable[..., Any]:
                 if prior[j] == gone:
                     iou[j], prior[j] = best_free(boxes, truths, rows, bounds, taken, floor, j)
 
-    return jit(own)
+    return jit(own, f"ssd_{T.__name__}", read(T, 2), read(T, 2), int, written(T, 2), T, bool, written(np.int64, 1))
 
 
 def ssd(
@@ -130,5 +132,5 @@ def matched(rows: Array, targets: Array, limit: float, dialect: str) -> Assignme
     floor, shared = T(CAFFE_FLOOR if dialect == "caffe" else 0), dialect in ("ssd.pytorch", "torchvision")
     index[(found.iou < T(limit)) | (found.iou <= floor)] = NEGATIVE
     bounds = np.ascontiguousarray(found.tops.T)
-    _own(source_digest())(found.boxes, found.truths, found.rows, bounds, floor, shared, index)
+    _own(found.boxes.dtype.type)(found.boxes, found.truths, found.rows, bounds, floor, shared, index)
     return from_index(index)

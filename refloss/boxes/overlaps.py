@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._engine import check, memory
-from .._engine.compile import jit, source_digest
+from .._engine.compile import jit, read, source_digest, written
 from .._engine.overlap import EMPTY, meeting, over
 from .._engine.record import Array
 from .._engine.threads import over_blocks
@@ -19,7 +19,9 @@ _ROWS = 256
 
 
 @functools.cache
-def _matrix(stamp: str) -> Callable[..., Any]:
+def _matrix(T: Any) -> Callable[..., Any]:
+    stamp = source_digest()
+
     def rows(one, two, matrix, first, last):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
         for i in range(first * _ROWS, min(one.shape[1], last * _ROWS)):
@@ -30,7 +32,7 @@ def _matrix(stamp: str) -> Callable[..., Any]:
                 union = ((x2 - x1) * (y2 - y1) + (u2[j] - u1[j]) * (v2[j] - v1[j])) - intersection
                 out[j] = over(intersection, union) if union == union else union
 
-    return jit(rows)
+    return jit(rows, f"iou_matrix_{T.__name__}", read(T, 2), read(T, 2), written(T, 2), int, int)
 
 
 def iou_matrix(boxes: ArrayLike, others: ArrayLike) -> Array:
@@ -53,7 +55,7 @@ def iou_matrix(boxes: ArrayLike, others: ArrayLike) -> Array:
     matrix = memory.empty((len(one), len(two)), T)
     if matrix.size:
         columns = np.ascontiguousarray(one.T, T), np.ascontiguousarray(two.T, T)
-        compiled = _matrix(source_digest())
+        compiled = _matrix(T)
         over_blocks(lambda first, last: compiled(*columns, matrix, first, last), -(-len(one) // _ROWS), matrix.size)
     return matrix.astype(one.dtype, copy=False)
 

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._engine import check
-from .._engine.compile import jit, source_digest
+from .._engine.compile import jit, read, source_digest, written
 from .._engine.record import Array
 from .._engine.scalar import exp_of_minus, portable, rounded
 from ..errors import bad_value
@@ -53,10 +53,11 @@ def lead(ranks: Any) -> Any:
 
 
 @functools.cache
-def _kernel(stamp: str) -> Callable[..., Any]:
+def _kernel(T: Any) -> Callable[..., Any]:
+    stamp = source_digest()
+
     def run(method, boxes, scores, ranks, index, parameter, lowest, taken, taken_scores):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
-        T = type(lowest)
         n = scores.size
         for i in range(n):
             scores[i] = scores[i] if scores[i] > lowest else T(_GONE)
@@ -91,7 +92,8 @@ def _kernel(stamp: str) -> Callable[..., Any]:
                     left[i] = lowered(left[i], gaussian(iou, parameter), lowest)
         return taken.size
 
-    return jit(run)
+    ranks, taken = read(np.int32 if T is np.float32 else np.int64, 1), written(np.int64, 1)
+    return jit(run, f"soft_nms_{T.__name__}", int, written(T, 2), written(T, 1), ranks, taken, T, T, taken, written(T, 1))
 
 
 def soft_nms(
@@ -140,6 +142,6 @@ def soft_nms(
     taken, taken_scores = np.empty(most, np.int64), np.empty(most, T)
     ranks, index = new.view(np.int32 if T is np.float32 else np.int64), np.arange(new.size)
     parameter = T(spread if chosen else threshold)
-    run = _kernel(source_digest())
+    run = _kernel(T)
     count = run(chosen, five, new, ranks, index, parameter, T(lowest), taken, taken_scores) if new.size else 0
     return taken[:count].copy(), taken_scores[:count].astype(score_array.dtype)

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import ArrayLike
 
 from .._engine import check
-from .._engine.compile import jit, source_digest
+from .._engine.compile import jit, read, source_digest, written
 from .._engine.record import Array
 from .._engine.threads import over_blocks
 from .detections import at_most, columns, computed_in, detections, group_labels
@@ -21,7 +21,9 @@ _TOGETHER = 64  # kept boxes that a candidate is compared with before it may lea
 
 
 @functools.cache
-def _kernel(stamp: str) -> Callable[..., Any]:
+def _kernel(T: Any) -> Callable[..., Any]:
+    stamp = source_digest()
+
     def groups(boxes, starts, threshold, beta, most, kept, first, last):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
         none, one = type(beta)(0), type(beta)(1)
@@ -54,7 +56,7 @@ def _kernel(stamp: str) -> Callable[..., Any]:
                     flags[i] = True
                     count += 1
 
-    return jit(groups)
+    return jit(groups, f"suppress_{T.__name__}", written(T, 2), read(np.int64, 1), T, T, int, written(bool, 1), int, int)
 
 
 def suppress(boxes: Array, starts: Array, setting: tuple[float, float], most: int) -> Array:
@@ -63,7 +65,7 @@ def suppress(boxes: Array, starts: Array, setting: tuple[float, float], most: in
     kept = np.zeros(len(boxes), bool)
     if kept.size and most:
         five, T = columns(boxes), boxes.dtype.type
-        run = _kernel(source_digest())
+        run = _kernel(T)
         sizes = np.diff(starts).astype(float)
         work = int(min((sizes * sizes).sum() / 4, 1e18))  # pairs, if half of the boxes stay
         over_blocks(lambda first, last: run(five, starts, T(threshold), T(beta), most, kept, first, last), len(sizes), work)

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .._engine import check
-from .._engine.compile import jit, source_digest
+from .._engine.compile import jit, read, source_digest, written
 from .._engine.fma import fma
 from .._engine.record import Array
 from .._engine.scalar import portable
@@ -40,7 +40,9 @@ def about_exp(d: Any) -> Any:
 
 
 @functools.cache
-def _odds(stamp: str) -> Callable[..., Any]:
+def _odds(T: Any) -> Callable[..., Any]:
+    stamp = source_digest()
+
     def blocks(logits, background, out, first, last):  # type: ignore[no-untyped-def]
         stamp  # noqa: B018
         n, classes = logits.shape
@@ -68,14 +70,15 @@ def _odds(stamp: str) -> Callable[..., Any]:
                 known = s < MOST and abs(logits[lo + r, background]) < np.inf  # NaN is not
                 out[lo + r] = s if known else np.inf
 
-    return jit(blocks)
+    return jit(blocks, f"odds_{T.__name__}", read(T, 2), int, written(np.float32, 1), int, int)
 
 
 def odds(logits: Array, background: int) -> Array:
     """S of each row (..., classes). Where it is not between LEAST and MOST only that is known; where nothing is known it is infinite:
     of NaN, and of an infinite background."""
     rows = np.ascontiguousarray(logits).reshape(-1, logits.shape[-1])
-    out, compiled = np.empty(len(rows), np.float32), _odds(source_digest())
+    T: Any = rows.dtype.type
+    out, compiled = np.empty(len(rows), np.float32), _odds(T)
     over_blocks(lambda first, last: compiled(rows, background, out, first, last), -(-len(rows) // ROWS), rows.size)
     return out.reshape(logits.shape[:-1])
 
