@@ -50,8 +50,8 @@ def test_zero_cases_do_not_pass(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_dying_process_is_an_error(monkeypatch: pytest.MonkeyPatch) -> None:
     """The keras backends run elsewhere: a name that the process does not know ends it, and every loss is accounted for."""
     backend = Backend("no-such-backend", "portable", lambda: None, BACKENDS["formula"].compute, {})
-    monkeypatch.setitem(BACKENDS, "formula", backend)
-    report = own.check(["l1_loss", "huber_loss"], ["formula"], ["float64"])
+    monkeypatch.setitem(BACKENDS, backend.name, backend)
+    report = own.check(["l1_loss", "huber_loss"], [backend.name], ["float64"])
     assert [row.verdict for row in report.rows] == ["error", "error"] and "ended with code 1" in str(report.rows[0].error)
 
 

@@ -15,7 +15,7 @@ from oracle.scenes import every
 from oracle.scenes.max_iou import function as max_iou_function
 from oracle.scenes.max_iou import scene as max_iou_scene
 from oracle.scenes.record import answered, every_answer
-from refloss_conformance import own, scene_own, scenes
+from refloss_conformance import own, own_rows, scene_own, scenes
 from refloss_conformance.scene_calling import Codes, NoAnswer, answer
 from refloss_conformance.scene_judging import worst_error
 from refloss_conformance.scene_offers import iou, matrix, offer
@@ -135,7 +135,7 @@ def test_worked_by_hand(name: str, part: str, wanted: list[Any]) -> None:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_refloss_answers_exactly_so(name: str) -> None:
-    row = own.measure_scenes(name, ["float64", "float32"])
+    row = own_rows.measure_scenes(name, ["float64", "float32"])
     assert row.verdict == "pass", row.worst
     assert row.cases == sum(len(scene.dtypes) for scene in load(name).scenes)
     assert row.value_eps <= 1 or name == "boxes.soft_nms"
@@ -144,7 +144,7 @@ def test_refloss_answers_exactly_so(name: str) -> None:
 def test_a_wrong_answer_of_ours_fails(monkeypatch: pytest.MonkeyPatch) -> None:
     right = scene_own.function_of("boxes.nms")
     monkeypatch.setattr(scene_own, "function_of", lambda name: lambda **given: right(**given)[::-1])
-    row = own.measure_scenes("boxes.nms", ["float64"])
+    row = own_rows.measure_scenes("boxes.nms", ["float64"])
     assert row.verdict == "fail" and row.failed > 5 and "got" not in row.worst[0].got
     report = own.check(["boxes.nms"], [], ["float64"])
     assert not report.passed and report.rows[0].backend == "core"

@@ -1,19 +1,18 @@
-"""The process in which a framework's backend runs: one line of JSON for each loss on stdout."""
+"""The process that does jobs for `processes.py`: a line of JSON for each on stdin, and one with its row on stdout."""
 
 import json
 import sys
 from dataclasses import asdict
 
-from .backends import BACKENDS
-from .own import measure
+from .own_rows import Job, row_of
 
 
-def main(arguments: list[str]) -> int:
-    backend, dtypes, *losses = arguments
-    for name in losses:
-        print(json.dumps(asdict(measure(BACKENDS[backend], name, dtypes.split(",")))), flush=True)
+def main() -> int:
+    for line in sys.stdin:
+        backend, name, dtypes = json.loads(line)
+        print(json.dumps(asdict(row_of(Job(backend, name, tuple(dtypes))))), flush=True)
     return 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())
