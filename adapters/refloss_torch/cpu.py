@@ -15,6 +15,7 @@ from .common import counted, inputs, loss_shape
 SMALL = 40_000  # numbers: too few for two threads
 NONE: dict[torch.dtype, Array] = {torch.float32: np.empty(0, np.float32), torch.float64: np.empty(0, np.float64)}
 NOTHING = {dtype: torch.empty(0, dtype=dtype, device="cpu") for dtype in NONE}
+NUMBER = {dtype: torch.empty((), dtype=dtype, device="cpu") for dtype in NONE}
 NO_ROWS: dict[torch.dtype, Array] = {dtype: none.reshape(0, 0) for dtype, none in NONE.items()}
 
 
@@ -52,7 +53,7 @@ def _at(
     """A call on the tensors' own memory; None if something is outside its domain, which `call.run` will name."""
     each, dtype = reduction == "none", first.dtype
     grad = _made(first, first.shape) if with_gradient else NOTHING[dtype]
-    value = _made(first, loss_shape(record, first)) if each else first.new_empty(())
+    value = _made(first, loss_shape(record, first)) if each else torch.empty_like(NUMBER[dtype])
     here = value.data_ptr()
     inside = call.run_at(
         record, setting, NONE[dtype].dtype.type, first.numel(), first.data_ptr(), second.data_ptr(), divisor=divisor,
@@ -102,7 +103,11 @@ def _run(
 
 
 def _made(like: Tensor, shape: torch.Size) -> Tensor:
-    return like.new_empty(shape) if like.numel() <= SMALL else _empty(shape, NONE[like.dtype])
+    if like.numel() > SMALL:
+        return _empty(shape, NONE[like.dtype])
+    if shape == like.shape:  # half the time of new_empty, which takes a shape apart
+        return torch.empty_like(like, memory_format=torch.contiguous_format)
+    return like.new_empty(shape)
 
 
 def _empty(shape: torch.Size, like: Array) -> Tensor:

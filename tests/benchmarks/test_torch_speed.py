@@ -7,6 +7,7 @@ prints ratios of medians (`-s`), and holds them against the bars only if REFLOSS
 import math
 import os
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -76,6 +77,19 @@ def ours_ciou(boxes: Tensor, target_boxes: Tensor) -> Tensor:
     return refloss_torch.ciou_loss(boxes, target_boxes, reduction="sum")
 
 
+class Nothing(torch.autograd.Function):
+    """The least that a loss with a gradient of its own takes in Python: autograd's machinery, and no arithmetic at all."""
+
+    @staticmethod
+    def forward(ctx: Any, boxes: Tensor, target_boxes: Tensor) -> Tensor:
+        ctx.save_for_backward(boxes)
+        return boxes.new_zeros(())
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor, None]:
+        return torch.empty_like(ctx.saved_tensors[0]), None
+
+
 def contenders(what: str | int, *names: str) -> dict[str, Callable[[], None]]:
     """Each with tensors of its own, so that no one's turn begins with freeing the gradient that another has left."""
     if what == "focal":
@@ -114,3 +128,14 @@ def test_ratios() -> None:
             ratio = seconds[name] / seconds["ours"]
             print(f"{what}: ours {seconds['ours'] * 1e6:.0f} us, {name} {seconds[name] * 1e6:.0f} us: {ratio:.1f} x (bar {bar} x)")
             assert ratio >= bar or "REFLOSS_SPEED_BARS" not in os.environ
+
+
+@pytest.mark.skipif(not RATIOS, reason="set REFLOSS_SPEED=1, or REFLOSS_SPEED_BARS=1 to hold the bars")
+@pytest.mark.parametrize("pairs", PAIRS[:2])
+def test_ratio_of_nothing(pairs: int) -> None:
+    """How many times nothing goes into the eager formula: no loss written in Python has a larger ratio."""
+    runs = contenders(pairs, "eager") | {"nothing": step(Nothing.apply, *box_inputs(pairs))}
+    seconds = medians(runs, 41, repeats=50 if pairs == 64 else 1)
+    nothing, eager = seconds["nothing"], seconds["eager"]
+    print(f"{pairs}: nothing {nothing * 1e6:.0f} us, eager {eager * 1e6:.0f} us: {eager / nothing:.1f} x")
+    assert nothing < eager
