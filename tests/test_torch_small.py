@@ -40,8 +40,8 @@ def test_the_same_bits_as_the_core(name: str, dtype: str, monkeypatch: pytest.Mo
     """On both sides of a block, of what counts as small, and of what one thread does; values, gradients, sums and means."""
     ours = refloss.__dict__[name]
     ran: list[int] = []
-    small = cpu._at
-    monkeypatch.setattr(cpu, "_at", lambda *given: ran.append(given[1].numel()) or small(*given))
+    small = cpu.at
+    monkeypatch.setattr(cpu, "at", lambda *given: ran.append(given[1].numel()) or small(*given))
     shared = threads.parallel() != 0
     for n in (1, 63, 256, 257, 4097, 10_000, 10_001, 40_001, 120_001):
         x, t = case(name, n, dtype)
@@ -66,7 +66,7 @@ def test_a_forked_child_has_no_threads_of_its_host(monkeypatch: pytest.MonkeyPat
     wanted = refloss_torch.ciou_loss(x, t, reduction="sum")
     monkeypatch.setattr(threads, "host", (1, os.getpid() + 1))
     monkeypatch.setattr(threads, "team", None)
-    monkeypatch.setattr(cpu, "_at", lambda *given: 1 / 0)
+    monkeypatch.setattr(cpu, "at", lambda *given: 1 / 0)
     assert threads.parallel() == 0
     torch.testing.assert_close(refloss_torch.ciou_loss(x, t, reduction="sum"), wanted, rtol=0, atol=0)
 

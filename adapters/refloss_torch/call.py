@@ -7,11 +7,12 @@ import torch
 from torch import Tensor
 from torch.autograd import forward_ad
 
-from refloss._engine.record import REGISTRY
+from refloss._engine.check import REDUCTIONS
+from refloss._engine.record import REGISTRY, Loss, Setting
 from refloss.errors import ReflossError
 
-from . import check, formula
-from .common import HALF, times
+from . import check, cpu, formula
+from .common import HALF, nobody_looks, times
 from .ops import both as both_op
 from .ops import registered_times as times_op
 from .ops import value as value_op
@@ -29,25 +30,29 @@ class _Loss(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, first: Tensor, second: Tensor, weights: Tensor | None, normalizer: Tensor | None, call: Call, parameters: dict[str, Any]
-    ) -> Tensor:
-        value, gradient = both_op(first, second, weights, normalizer, *call)
+        ctx: Any, first: Tensor, second: Tensor, weights: Tensor | None, normalizer: Tensor | None, call: Call, parameters: dict[str, Any],
+        setting: Setting | None = None,
+    ) -> Tensor:  # fmt: skip
+        """setting: of a call that is known to be plain."""
+        found = None if setting is None else cpu.at(True, first, second, REGISTRY[call[0]], setting, call[4], call[5])
+        value, gradient = both_op(first, second, weights, normalizer, *call) if found is None else found
         ctx.save_for_backward(gradient, first, second, *(() if weights is None and normalizer is None else (weights, normalizer)))
         ctx.call, ctx.parameters = call, parameters
         return value
 
     @staticmethod
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        gradient, first, *others = (*ctx.saved_tensors, None, None)[:5]
+        saved = ctx.saved_tensors
+        gradient, first = saved[0], saved[1]
         if torch.compiler.is_compiling():
             result = times_op(upstream, gradient, first, ctx.call[0])
         elif torch.is_grad_enabled():  # create_graph=True
-            result = differentiable_gradient(upstream, gradient, first, *others, ctx.call, ctx.parameters)
+            result = differentiable_gradient(upstream, *(*saved, None, None)[:5], ctx.call, ctx.parameters)
         else:
             result = times(upstream, gradient, REGISTRY[ctx.call[0]], first.dtype)
             if result is gradient and torch._C._autograd._get_current_graph_task_keep_graph():  # retain_graph=True: keep ours
                 result = gradient.clone()
-        return result, None, None, None, None, None
+        return result, None, None, None, None, None, None
 
 
 class _Gradient(torch.autograd.Function):
@@ -98,19 +103,32 @@ def evaluate(
 ) -> Tensor:  # fmt: skip
     """What every function and module of this package does."""
     loss = REGISTRY[name]
-    mode, numbers, centred = check.setting(loss, parameters)
+    setting = check.setting(loss, parameters)
+    call = (name, *setting, reduction, 1.0)
+    if weights is None and normalizer is None and reduction in REDUCTIONS and _plain(loss, first, second):
+        if first.requires_grad and torch.is_grad_enabled():
+            return differentiable_now(first, second, None, None, call, parameters, setting)
+        return value_op(first, second, None, None, *call)
     if torch._C._is_any_autocast_enabled() and isinstance(first, Tensor) and _under_autocast(first.device.type):
         first, second = _widened(first), _widened(second)
     check.tensors(loss, first, second, weights)
     divisor, scale = check.divisor(loss, first, reduction, normalizer)
     if not (first.is_cpu or first.device.type in KERNELS) or torch._C._are_functorch_transforms_active() or forward_ad._current_level >= 0:
         return formula.value(first, second, weights, scale, name, reduction, divisor, parameters)
-    call = (name, mode, numbers, centred, reduction, divisor)
+    call = (name, *setting, reduction, divisor)
     if first.requires_grad and torch.is_grad_enabled():
         plain = not torch.compiler.is_compiling() and not torch._C._functorch.is_functorch_wrapped_tensor(first)
         apply = differentiable_now if plain else differentiable
         return apply(first, second, weights, scale, call, parameters)
     return value_op(first, second, weights, scale, *call)
+
+
+def _plain(loss: Loss[Any], first: Any, second: Any) -> bool:
+    """Whether nothing is wrong with the tensors, nobody looks, and the kernels read them where they lie: most calls, a third sooner."""
+    return (
+        nobody_looks(first, second) and not second.requires_grad and not torch._C._is_any_autocast_enabled()
+        and not torch._C._are_functorch_transforms_active() and forward_ad._current_level < 0 and cpu.at_hand(loss, first, second)
+    )  # fmt: skip
 
 
 def _under_autocast(device: str) -> bool:

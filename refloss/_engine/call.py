@@ -77,9 +77,9 @@ def run_at(
     blocks = -(-size // BLOCK)  # of numbers, whether four are a box or not
     elements = size * (2 if loss.kind == "pairs" else 1)
     driver, kernel, numbers = _ready_at(loss, setting, T)
-    host = parallel()
-    count = threads_for(blocks, elements) if host else 1
-    if count == 1:
+    count = threads_for(blocks, elements)
+    host = parallel() if count > 1 else 0
+    if not host:
         return not driver(kernel, x, t, numbers, divisor, value, grad, size, blocks, total)
     together, work, turns = _ready_together(loss.kind, T, blocks, count, elements)
     return not together(kernel, x, t, numbers, divisor, value, grad, size, total, turns, work, host, count)
