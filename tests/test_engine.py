@@ -13,6 +13,7 @@ from refloss._engine import cpu
 from refloss._engine.compile import OPTIONS, teach_cpu
 from refloss._engine.cpu_pairs import CENTRED
 from refloss._engine.record import REGISTRY
+from refloss._engine.scalar import AFTER_EXP
 
 X86 = numba.core.config.CPU_NAME or ""
 KERNELS = {}
@@ -51,6 +52,8 @@ def test_hot_loop(key: Any) -> None:
     assert "double" not in re.sub(r"declare [^\n]*", "", ir).split("define", 1)[1], "float64 in a float32 kernel"
     packed = len(re.findall(r"\b[vV]?(?:fn?m(?:add|sub)\d*|mul|add|sub|div)ps\b|\bf(?:mla|mul|add|sub|div)\s+v", assembly))
     assert packed >= 4, "the hot loop holds no packed arithmetic"
+    if loss.kind == "elementwise" and loss.kernel in AFTER_EXP:
+        assert len(re.findall(r"\b(?:prefetch|prfm)", assembly)) >= 3, "what is read next, and written, is not asked for"
 
 
 def test_a_scalar_loop_is_seen() -> None:

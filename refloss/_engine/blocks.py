@@ -6,9 +6,12 @@ from typing import Any
 import numpy as np
 
 from .bernoulli import odds
+from .compile import read_soon_at, write_soon_at
+from .memory import LINE
 from .scalar import bits, near, portable
 
 BLOCK = 4096  # elements; the scratch of a block stays in a 32 KiB cache
+STRIP = 64  # elements whose successors, a piece on, are asked for together; 16 lines are on their way at once
 PIECE = 512  # elements whose exponentials wait for the rest of a sigmoid loss (scalar.after_exp), in a cache
 LANES = 128  # partial sums of a block; on CUDA, the threads of one
 
@@ -31,6 +34,15 @@ def far_exponentials(mode: Any, x: Any, work: Any) -> None:
     e, e_lo = work[0], work[1]
     for i in range(x.size):
         e[i], e_lo[i] = odds(mode, False, x[i])
+
+
+@portable
+def coming(x: Any, t: Any, grad: Any, start: Any) -> None:
+    """The strips from `start` on will be read, and that of `grad` written. They may lie beyond the ends."""
+    for line in range(start * x.itemsize, (start + STRIP) * x.itemsize, LINE):
+        read_soon_at(x.ctypes.data + line)
+        read_soon_at(t.ctypes.data + line)
+        write_soon_at(grad.ctypes.data + line)
 
 
 @portable

@@ -30,6 +30,7 @@ _taught: dict[str, set[Callable[..., Any]]] = {"cpu": set(), "cuda": set()}
 
 def teach_cpu() -> None:
     """Tell Numba's CPU target what the scalar functions mean: all that are known by now, each once."""
+    from llvmlite import ir
     from numba import carray, types
     from numba.core import cgutils
     from numba.extending import intrinsic, overload
@@ -69,6 +70,23 @@ def teach_cpu() -> None:
 
             return types.intp(address), code
 
+        def fetch(write: int) -> Any:
+            @intrinsic
+            def code_of(typing: Any, address: Any) -> Any:
+                def code(context: Any, builder: Any, signature: Any, values: Any) -> Any:
+                    place, number = cgutils.voidptr_t, cgutils.int32_t
+                    kind = ir.FunctionType(ir.VoidType(), [place, number, number, number])
+                    function = builder.module.declare_intrinsic("llvm.prefetch", [place], fnty=kind)
+                    builder.call(function, [builder.inttoptr(values[0], place), number(write), number(3), number(1)])
+                    return context.get_dummy_value()
+
+                return types.void(address), code
+
+            return code_of
+
+        to_read, to_write = fetch(0), fetch(1)
+        teach(read_soon_at)(lambda address: lambda address: to_read(address))
+        teach(write_soon_at)(lambda address: lambda address: to_write(address))
         teach(take_at)(lambda address: lambda address: fetch_and_add(address))
         teach(fma)(lambda a, b, c: lambda a, b, c: llvm_fma(a, b, c))
         teach(array_at)(lambda address, size, one: lambda address, size, one: carray(pointer_to(address, one), size))
@@ -184,3 +202,13 @@ def array_at(address: int, size: int, one: Any) -> Any:
 def take_at(address: int) -> int:
     """The integer at an address, which is one more from now on: no two threads are given the same. In compiled code."""
     raise TypeError("take_at is for compiled code")
+
+
+def read_soon_at(address: int) -> None:
+    """Ask for the line of memory at an address to come into the cache; any address will do. In compiled code."""
+    raise TypeError("read_soon_at is for compiled code")
+
+
+def write_soon_at(address: int) -> None:
+    """The same of a line that will be written to."""
+    raise TypeError("write_soon_at is for compiled code")

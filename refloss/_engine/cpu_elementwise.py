@@ -6,7 +6,7 @@ from typing import Any
 import numpy as np
 
 from .bernoulli import GENERIC, HARD, odds
-from .blocks import BLOCK, LANES, PIECE, far_exponentials, finish, fixed_sum
+from .blocks import BLOCK, LANES, PIECE, STRIP, coming, far_exponentials, finish, fixed_sum
 from .compile import call_at
 from .scalar import AFTER_EXP, bits, near, portable
 
@@ -38,13 +38,16 @@ def _in_two(rest: Callable[..., Any], mode: int, stamp: str) -> Callable[..., An
             xs, ts, vs, gs = x[start : start + PIECE], t[start : start + PIECE], value[start : start + PIECE], grad[start : start + PIECE]
             soft, wrong = first_pass(mode, xs, ts, work)
             flag[0] |= wrong
-            e, e_lo = work[0], work[1]
-            if power and not soft:  # saves a division and a dozen other steps: the same bits
-                for i in range(xs.size):
-                    vs[i], gs[i] = rest(mode + HARD, xs[i], e[i], e_lo[i], ts[i], params)
-            else:
-                for i in range(xs.size):
-                    vs[i], gs[i] = rest(mode, xs[i], e[i], e_lo[i], ts[i], params)
+            for low in range(0, xs.size, STRIP):
+                high = low + STRIP
+                coming(x, t, grad, start + PIECE + low)
+                a, b, c, d, e, e_lo = xs[low:high], ts[low:high], vs[low:high], gs[low:high], work[0, low:high], work[1, low:high]
+                if power and not soft:  # saves a division and a dozen other steps: the same bits
+                    for i in range(a.size):
+                        c[i], d[i] = rest(mode + HARD, a[i], e[i], e_lo[i], b[i], params)
+                else:
+                    for i in range(a.size):
+                        c[i], d[i] = rest(mode, a[i], e[i], e_lo[i], b[i], params)
 
     return block
 
