@@ -5,13 +5,13 @@ from typing import Any
 
 import numpy as np
 
+from .addresses import read_soon_at, write_soon_at
 from .bernoulli import odds
-from .compile import read_soon_at, write_soon_at
 from .memory import LINE
 from .scalar import bits, near, portable
 
 BLOCK = 4096  # elements; the scratch of a block stays in a 32 KiB cache
-STRIP = 64  # elements whose successors, a piece on, are asked for together; 16 lines are on their way at once
+STRIP = 64  # elements whose successors, a piece on, are asked for together; 12 lines are on their way at once
 PIECE = 512  # elements whose exponentials wait for the rest of a sigmoid loss (scalar.after_exp), in a cache
 LANES = 128  # partial sums of a block; on CUDA, the threads of one
 

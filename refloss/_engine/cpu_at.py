@@ -11,8 +11,9 @@ from typing import Any
 
 import numpy as np
 
+from .addresses import array_at, call_at, take_at
 from .blocks import added_up
-from .compile import array_at, call_at, jit, pointer, read, source_digest, take_at, written
+from .compile import jit, pointer, read, source_digest, written
 from .cpu import drive
 
 KERNEL, FIRST, SECOND, NUMBERS, DIVISOR, VALUE, GRAD, SIZE, SUMS, BLOCKS, FLAGS, TURNS, LAST, NEXT = range(14)  # what threads are told

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from .compile import call_at
+from .addresses import call_at
 from .scalar import portable
 
 ROWS = 256  # 13 columns of 256 stay in a 32 KiB cache

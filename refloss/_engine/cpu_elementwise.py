@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from .addresses import call_at
 from .bernoulli import GENERIC, HARD, odds
 from .blocks import BLOCK, LANES, PIECE, STRIP, coming, far_exponentials, finish, fixed_sum
-from .compile import call_at
 from .scalar import AFTER_EXP, bits, near, portable
 
 

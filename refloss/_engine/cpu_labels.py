@@ -6,10 +6,10 @@ from typing import Any
 
 import numpy as np
 
+from .addresses import call_at
 from .bernoulli import HARD
 from .blocks import BLOCK, LANES, PIECE, exponentials, finish, fixed_sum
 from .check import IGNORE
-from .compile import call_at
 from .scalar import AFTER_EXP, portable
 
 

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 
+from .addresses import call_at
 from .blocks import BLOCK, LANES, divide, finish, fixed_sum
-from .compile import call_at
 from .scalar import bits, portable, rounded
 
 PAIRS = BLOCK // 4  # summed up together; half of a sum of 256 was folding

@@ -5,9 +5,9 @@ from typing import Any
 
 import numpy as np
 
+from .addresses import call_at
 from .blocks import BLOCK, LANES, finish, fixed_sum
 from .check import IGNORE
-from .compile import call_at
 from .scalar import exp_of_minus, portable
 
 
