@@ -1,5 +1,8 @@
 """Formats and IoU."""
 
+import os
+import subprocess
+import sys
 from typing import Any
 
 import ml_dtypes
@@ -60,3 +63,12 @@ def test_empty_unions_and_empty_lists() -> None:
     assert refloss.iou(tiny, tiny).tolist() == refloss.iou_matrix(tiny, tiny)[0].tolist() == [0]
     assert refloss.iou([], []).shape == (0,)
     assert refloss.iou_matrix([], [[0.0, 0, 1, 1]]).shape == (0, 1)
+
+
+def test_without_numbas_compiler() -> None:
+    """NUMBA_DISABLE_JIT, with which people debug their own code: loops without a kernel run as Python."""
+    code = "import refloss; print(refloss.iou_matrix([[0.0, 0, 2, 2]], [[0.0, 0, 2, 1]]), refloss.boxes.nms([[0.0, 0, 2, 2]], [1.0]))"
+    done = subprocess.run(
+        [sys.executable, "-c", code], env={**os.environ, "NUMBA_DISABLE_JIT": "1"}, capture_output=True, text=True, check=True
+    )
+    assert done.stdout.split() == ["[[0.5]]", "[0]"]

@@ -124,7 +124,7 @@ def evaluate(
 
 
 def _plain(loss: Loss[Any], first: Any, second: Any) -> bool:
-    """Whether nothing is wrong with the tensors, nobody looks, and the kernels read them where they lie: most calls, a third sooner."""
+    """Whether nothing is wrong with the tensors, nobody looks, and the kernels read them where they lie: most calls, a fifth sooner."""
     return (
         nobody_looks(first, second) and not second.requires_grad and not torch._C._is_any_autocast_enabled()
         and not torch._C._are_functorch_transforms_active() and forward_ad._current_level < 0 and cpu.at_hand(loss, first, second)

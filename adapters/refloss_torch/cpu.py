@@ -103,7 +103,9 @@ def _run(
 def _made(like: Tensor, shape: torch.Size) -> Tensor:
     if like.numel() > SMALL:
         return _empty(shape, NONE[like.dtype])
-    return torch.empty_like(like) if shape == like.shape else like.new_empty(shape)  # new_empty takes twice as long: it takes a shape apart
+    if shape != like.shape:
+        return like.new_empty(shape)  # takes twice as long: it takes a shape apart
+    return torch.empty_like(like, memory_format=torch.contiguous_format)
 
 
 def _empty(shape: torch.Size, like: Array) -> Tensor:

@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -93,7 +94,7 @@ def _rows(jobs: Sequence[Job], step: Step) -> list[Row]:
     with ThreadPoolExecutor(1) as beside:
         try:
             second = beside.submit(_help, shared, done) if len(shared) >= SEVERAL and thread_count() > 1 else None
-            # So do frameworks that need none of the loops compiled here, one after the other.
+            # After it, in processes of their own, frameworks that need none of the loops compiled here, one after the other.
             apart = [BACKENDS[name] for name in others if name not in SHARED]
             apart = [backend for backend in apart if backend.environment is not None and backend.path == "portable"]
             ahead = [beside.submit(_elsewhere, backend, others[backend.name], done) for backend in apart]
@@ -118,18 +119,17 @@ def _rows(jobs: Sequence[Job], step: Step) -> list[Row]:
 
 
 def _help(jobs: deque[Job], done: dict[Job, Row]) -> None:
-    """Do jobs from the end, elsewhere. What goes wrong there is left to be done here, where it is seen."""
-    try:
-        with started({}) as process:
-            while jobs:
-                job = jobs.pop()
-                row = process.row(job)
-                if row is None:
-                    jobs.append(job)
-                    return
-                done[job] = row
-    except (IndexError, OSError):  # the last job has just been taken; there is no second process to be had
-        return
+    """Do jobs from the end, elsewhere. Whatever goes wrong there, the job is left to be done here, where it is seen."""
+    job = None
+    with suppress(Exception), started({}) as process:  # also where there is no process to be had, or the last job has just been taken
+        while jobs:
+            job = jobs.pop()
+            row = process.row(job)
+            if row is None:
+                break
+            done[job] = row
+    if job is not None and job not in done:
+        jobs.append(job)
 
 
 def _elsewhere(backend: Backend, jobs: Sequence[Job], done: dict[Job, Row], step: Callable[[Job], None] = lambda _: None) -> None:

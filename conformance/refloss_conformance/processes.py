@@ -30,9 +30,11 @@ class Process:
         except OSError:
             return None
         for line in self.running.stdout:
-            if line.startswith("{"):
+            try:
                 data = json.loads(line)
                 return Row(**{**data, "worst": [Worst(**one) for one in data["worst"]]})
+            except (ValueError, TypeError, KeyError):  # something else that was written there
+                continue
         return None
 
     def end(self) -> str:
@@ -47,10 +49,10 @@ class Process:
 def started(environment: Mapping[str, str]) -> Iterator[Process]:
     """A process with these environment variables; it ends with the block."""
     variables = {**os.environ, **environment, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
-    command = [sys.executable, "-m", "refloss_conformance.worker"]
+    command = [sys.executable, "-P", "-m", "refloss_conformance.worker"]  # -P: this folder may hold another refloss
     pipe = subprocess.PIPE
     with (
-        tempfile.TemporaryFile("w+") as noise,
-        subprocess.Popen(command, env=variables, stdin=pipe, stdout=pipe, stderr=noise, text=True) as running,
+        tempfile.TemporaryFile("w+", errors="replace") as noise,
+        subprocess.Popen(command, env=variables, stdin=pipe, stdout=pipe, stderr=noise, text=True, errors="replace") as running,
     ):
         yield Process(running, noise)

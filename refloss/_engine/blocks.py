@@ -11,7 +11,7 @@ from .memory import LINE
 from .scalar import bits, near, portable
 
 BLOCK = 4096  # elements; the scratch of a block stays in a 32 KiB cache
-STRIP = 64  # elements whose successors, a piece on, are asked for together; 12 lines are on their way at once
+STRIP = 64  # elements whose successors, a piece on, are asked for together: in float32 four lines of three arrays
 PIECE = 512  # elements whose exponentials wait for the rest of a sigmoid loss (scalar.after_exp), in a cache
 LANES = 128  # partial sums of a block; on CUDA, the threads of one
 
@@ -38,7 +38,8 @@ def far_exponentials(mode: Any, x: Any, work: Any) -> None:
 
 @portable
 def coming(x: Any, t: Any, grad: Any, start: Any) -> None:
-    """The strips from `start` on will be read, and that of `grad` written. They may lie beyond the ends."""
+    """The strips of x and t from `start` on will be read soon, and that of `grad` written. They may lie beyond the ends of the arrays:
+    a processor that is asked for a line reads no value, and an address without memory is no error."""
     for line in range(start * x.itemsize, (start + STRIP) * x.itemsize, LINE):
         read_soon_at(x.ctypes.data + line)
         read_soon_at(t.ctypes.data + line)
