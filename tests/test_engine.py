@@ -71,6 +71,21 @@ def test_a_scalar_loop_is_seen() -> None:
     assert not re.search(r"[vV]?mulps", library.get_asm_str())
 
 
+@pytest.mark.parametrize("name", ["l1_loss", "ciou_loss", "focal_loss_with_integer_labels", "softmax_cross_entropy_with_integer_labels"])
+def test_a_loop_is_compiled_once(name: str) -> None:
+    """Whether arrays are read-only or not: Numba by itself compiles it anew for every mix."""
+    from inputs import random_inputs
+
+    loss = REGISTRY[name]
+    x, t = random_inputs(loss, 8, np.float32)
+    for i in range(8):
+        weights = np.ones(len(x) if loss.kind != "labels" else x.shape, np.float32)
+        for bit, array in enumerate((x, t, weights)):
+            array.flags.writeable = not i >> bit & 1
+        loss.value_and_grad(x, t, weights=weights)
+    assert len(cpu.drive(loss.kind, np.float32).signatures) == 1
+
+
 def test_strict_ieee() -> None:
     assert OPTIONS == {"nogil": True, "error_model": "numpy", "fastmath": False}
 

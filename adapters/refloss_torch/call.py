@@ -108,7 +108,8 @@ def evaluate(
     if weights is None and normalizer is None and reduction in REDUCTIONS and _plain(loss, first, second):
         if first.requires_grad and torch.is_grad_enabled():
             return differentiable_now(first, second, None, None, call, parameters, setting)
-        return value_op(first, second, None, None, *call)
+        found = cpu.at(False, first, second, loss, setting, reduction, 1.0)
+        return value_op(first, second, None, None, *call) if found is None else found[0]
     if torch._C._is_any_autocast_enabled() and isinstance(first, Tensor) and _under_autocast(first.device.type):
         first, second = _widened(first), _widened(second)
     check.tensors(loss, first, second, weights)

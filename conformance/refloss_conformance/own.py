@@ -80,7 +80,8 @@ def _rows(jobs: Sequence[Job], step: Step) -> list[Row]:
     nearly all the time goes to compiling, which one process does on one core; each finds on the disk what the other has compiled."""
     done: dict[Job, Row] = {}
     shared = deque(job for job in jobs if job.backend in SHARED)
-    others = {name: [job for job in jobs if job.backend == name] for name in dict.fromkeys(job.backend for job in jobs)}
+    names = dict.fromkeys(job.backend for job in jobs if job.backend not in SHARED)
+    others = {name: [job for job in jobs if job.backend == name] for name in names}
 
     def here(todo: deque[Job]) -> None:
         while todo:
@@ -95,16 +96,13 @@ def _rows(jobs: Sequence[Job], step: Step) -> list[Row]:
         try:
             second = beside.submit(_help, shared, done) if len(shared) >= SEVERAL and thread_count() > 1 else None
             # After it, in processes of their own, frameworks that need none of the loops compiled here, one after the other.
-            apart = [BACKENDS[name] for name in others if name not in SHARED]
-            apart = [backend for backend in apart if backend.environment is not None and backend.path == "portable"]
-            ahead = [beside.submit(_elsewhere, backend, others[backend.name], done) for backend in apart]
+            apart = [name for name in others if BACKENDS[name].environment is not None and BACKENDS[name].path == "portable"]
+            ahead = [beside.submit(_elsewhere, BACKENDS[name], others.pop(name), done) for name in apart]
             here(shared)
             if second is not None:
                 second.result()
                 here(shared)  # what it could not do
             for name, mine in others.items():
-                if name in SHARED or BACKENDS[name] in apart:
-                    continue
                 if BACKENDS[name].environment is None:
                     here(deque(mine))
                 else:

@@ -103,6 +103,7 @@ def _split64(x: Scalar) -> Any:
 
 constants = by_dtype(_constants32, _constants64)
 bits = by_dtype(_bits32, _bits64)  # as an integer of that size: ordered as the numbers are where they are not negative
+BITS = {np.float32: np.int32, np.float64: np.int64}  # the type of `bits`
 power_of_two = by_dtype(_power_of_two32, _power_of_two64)  # 2^n, given n + magic, -126 <= n <= 127
 split = by_dtype(_split32, _split64)  # normal x = m 2^n with 3/4 <= m < 3/2, as (m, n + magic)
 

@@ -14,22 +14,11 @@ import numpy as np
 from .._engine.compile import jit, read, source_digest, written
 from .._engine.overlap import EMPTY, meeting
 from .._engine.record import Array
-from .._engine.scalar import by_dtype, portable, rounded
+from .._engine.scalar import BITS, bits, portable, rounded
 from .._engine.threads import over_blocks
 
 BLOCK = 256  # boxes; with index and IoU, 15 KiB in float64
 CHUNKS = 256
-
-
-def _bits32(value: Any) -> Any:
-    return np.float32(value).view(np.int32)
-
-
-def _bits64(value: Any) -> Any:
-    return np.float64(value).view(np.int64)
-
-
-bits = by_dtype(_bits32, _bits64)  # of numbers >= 0: they order as integers, whose maximum vectorises without fast-math
 
 
 @portable
@@ -45,7 +34,7 @@ def overlap(x1: Any, y1: Any, x2: Any, y2: Any, area: Any, u1: Any, v1: Any, u2:
 def improve(columns: Any, best: Any, index: Any, u1: Any, v1: Any, u2: Any, v2: Any, target_area: Any, j: Any) -> Any:
     """Offer truth j to a block; answers the bits of the largest IoU. Equal IoUs stay with the earlier truth."""
     x1, y1, x2, y2, area = columns[0], columns[1], columns[2], columns[3], columns[4]
-    top = bits(type(u1)(0))
+    top = bits(type(u1)(0))  # numbers >= 0 order as these integers, whose maximum vectorises without fast-math
     for i in range(best.size):
         iou = overlap(x1[i], y1[i], x2[i], y2[i], area[i], u1, v1, u2, v2, target_area)
         old, whose = best[i], index[i]  # read here, not in the selects: a load in a branch makes LLVM's alias check fail, always
@@ -53,11 +42,6 @@ def improve(columns: Any, best: Any, index: Any, u1: Any, v1: Any, u2: Any, v2: 
         best[i], index[i] = iou if better else old, j if better else whose
         top = max(top, bits(iou))
     return top
-
-
-def _integer(T: Any) -> Any:
-    """The type of `bits`."""
-    return np.int32 if T is np.float32 else np.int64
 
 
 @functools.cache
@@ -86,7 +70,7 @@ def _stream(T: Any) -> Callable[..., Any]:
                 for i in range(found.size):
                     whose[i] = which[i]
 
-    results = written(T, 1), written(np.int64, 1), written(_integer(T), 2)
+    results = written(T, 1), written(np.int64, 1), written(BITS[T], 2)
     return jit(chunks, f"stream_{T.__name__}", read(T, 2), read(T, 2), int, *results, int, int)
 
 
@@ -109,7 +93,7 @@ def stream(boxes: Array, gt_boxes: Array) -> Stream:
         width, height = (gt_boxes[:, 2:] - gt_boxes[:, :2]).T
         truths = np.stack([*gt_boxes.T, width * height])
     best, index = np.zeros(n, boxes.dtype), np.zeros(n, np.int64)
-    tops = np.zeros((-(-n // rows), m), _integer(boxes.dtype.type))
+    tops = np.zeros((-(-n // rows), m), BITS[boxes.dtype.type])
     if n and m:
         compiled = _stream(boxes.dtype.type)
         over_blocks(lambda first, last: compiled(boxes, truths, rows, best, index, tops, first, last), len(tops), n * m)

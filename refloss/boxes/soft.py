@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike
 from .._engine import check
 from .._engine.compile import jit, read, source_digest, written
 from .._engine.record import Array
-from .._engine.scalar import exp_of_minus, portable, rounded
+from .._engine.scalar import BITS, exp_of_minus, portable, rounded
 from ..errors import bad_value
 from .detections import at_most, columns, computed_in, detections
 from .similarity import pair_iou
@@ -92,7 +92,7 @@ def _kernel(T: Any) -> Callable[..., Any]:
                     left[i] = lowered(left[i], gaussian(iou, parameter), lowest)
         return taken.size
 
-    ranks, taken = read(np.int32 if T is np.float32 else np.int64, 1), written(np.int64, 1)
+    ranks, taken = read(BITS[T], 1), written(np.int64, 1)
     return jit(run, f"soft_nms_{T.__name__}", int, written(T, 2), written(T, 1), ranks, taken, T, T, taken, written(T, 1))
 
 
@@ -140,7 +140,7 @@ def soft_nms(
     new, five = computed_in(score_array).copy(), columns(computed_in(box_array))
     T = new.dtype.type
     taken, taken_scores = np.empty(most, np.int64), np.empty(most, T)
-    ranks, index = new.view(np.int32 if T is np.float32 else np.int64), np.arange(new.size)
+    ranks, index = new.view(BITS[T]), np.arange(new.size)
     parameter = T(spread if chosen else threshold)
     run = _kernel(T)
     count = run(chosen, five, new, ranks, index, parameter, T(lowest), taken, taken_scores) if new.size else 0
